@@ -1,0 +1,111 @@
+// call.cpp - signatures as text, and putting the arguments of a call into their places.
+#include "bindings/call.h"
+
+#include <pybind11/eval.h>
+
+namespace bolide::python {
+
+std::string_view next_part(std::string_view& rest, std::string_view separator) {
+  const size_t at = std::min(rest.find(separator), rest.size());
+  const std::string_view part = rest.substr(0, at);
+  rest.remove_prefix(std::min(at + separator.size(), rest.size()));
+  return part;
+}
+
+namespace {
+
+PyObject* parse_default(std::string_view text) {  // without the compiler for the common ones: import is quick
+  if (text == "None") return Py_NewRef(Py_None);
+  if (text == "True") return Py_NewRef(Py_True);
+  if (text == "False") return Py_NewRef(Py_False);
+  const std::string copy(text);
+  if (copy.find_first_not_of("-0123456789") == std::string::npos) return PyLong_FromString(copy.c_str(), nullptr, 10);
+  if (copy.front() == '\'') return PyUnicode_InternFromString(copy.substr(1, copy.size() - 2).c_str());
+  if (copy.find_first_not_of("-.e0123456789") == std::string::npos) return PyFloat_FromDouble(std::stod(copy));
+  return pybind11::eval(copy).release().ptr();
+}
+
+}  // namespace
+
+Signature parse_signature(std::string_view rest) {
+  Signature s;
+  std::string mark;
+  while (!rest.empty()) {
+    std::string_view part = next_part(rest, ", ");
+    if (part == "*") {
+      mark = "*, ";
+      s.positional = s.count;
+      continue;
+    }
+    if (part.ends_with("...")) s.variadic = s.count, part.remove_suffix(3);
+    const size_t equals = std::min(part.find('='), part.size());
+    s.names[s.count] = PyUnicode_InternFromString(std::string(part.substr(0, equals)).c_str());
+    s.defaults[s.count] = equals == part.size() ? nullptr : parse_default(part.substr(equals + 1));
+    s.text[s.count] = (s.positional == s.count ? mark : "") + std::string(part);
+    s.count++;
+    if (mark.empty()) s.positional = s.count;
+  }
+  return s;
+}
+
+bool bind(const Signature& s, Bound& b, PyObject* self, PyObject* const* args, Py_ssize_t given, PyObject* keywords,
+          const char* op) {
+  int at = 0;
+  PyObject* const* values = args + given;  // of the keywords
+  auto error = [&](const char* format, auto... more) {
+    if (op) PyErr_Format(PyExc_TypeError, format, op, more...);
+    return false;
+  };
+  if (self) b.slots[at++] = self;
+  if (s.variadic >= 0 && at + given > s.variadic + 1) {
+    b.packed = args + (s.variadic - at), b.packed_count = given - (s.variadic - at);
+    given = s.variadic - at;
+  } else if (at + given > s.positional) {
+    return error("[%s] expected at most %d positional arguments, got %d.", s.positional - at, int(given));
+  }
+  for (Py_ssize_t i = 0; i < given; i++) b.slots[at++] = args[i];
+  for (int i = at; i < s.count; i++) b.slots[i] = nullptr;
+  for (Py_ssize_t k = 0, n = keywords ? PyTuple_GET_SIZE(keywords) : 0; k < n; k++) {
+    // By pointer first: names in compiled code are interned.
+    PyObject* name = PyTuple_GET_ITEM(keywords, k);
+    int i = 0;
+    while (i < s.count && s.names[i] != name) i++;
+    if (i == s.count)
+      for (i = 0; i < s.count && PyUnicode_Compare(s.names[i], name) != 0;) i++;
+    if (i == s.count) return error("[%s] expected arguments of the signature, got an unknown one, '%U'.", name);
+    if (b.slots[i] || (b.packed && i == s.variadic)) return error("[%s] expected '%U' once, got it twice.", name);
+    b.slots[i] = values[k];
+  }
+  for (int i = at; i < s.count; i++) {
+    if (b.slots[i] || (b.slots[i] = s.defaults[i]) || (b.packed && i == s.variadic)) continue;
+    return error("[%s] expected argument '%U', got none.", s.names[i]);
+  }
+  return true;
+}
+
+std::string stub_of(const char* op, const Signature& s, const char* const* types, const char* result, bool method) {
+  std::string out = std::string("def ") + op + "(";
+  for (int k = 0; k < s.count; k++) {
+    std::string text = s.text[k];
+    const size_t equals = text.find('=');
+    const std::string value = equals == std::string::npos ? "" : " = " + text.substr(equals + 1);
+    text = text.substr(0, equals) + ": " + types[k] + value;
+    if (k == s.variadic) {  // size... in a stub: *size
+      text = "*" + text.substr(0, text.find(':')) + ": Any";
+    } else if (s.variadic >= 0 && text.starts_with("*, ")) {
+      text = text.substr(3);  // what follows *size is keyword-only anyway
+    }
+    out += (k ? ", " : "") + (method && k == 0 ? std::string("self") : text);
+  }
+  return out + ") -> " + result + ": ...\n";
+}
+
+PyObject* raise_no_overload(const char* op, const char* arguments, PyObject* const* args, Py_ssize_t given) {
+  if (PyErr_Occurred()) return nullptr;
+  std::string got;
+  for (Py_ssize_t i = 0; i < given; i++) got += (i ? ", " : "") + std::string(type_name(args[i]));
+  PyErr_Format(PyExc_TypeError, "[%s] expected (%s), got (%s).", op, arguments, got.c_str());
+  return nullptr;
+}
+
+}  // namespace bolide::python

@@ -1,0 +1,105 @@
+// ops_composed.cpp - elementwise functions with another face than their line in the table, or made of several.
+#include <cmath>
+#include <limits>
+
+#include "bindings/ops_table.h"
+
+namespace bolide::python {
+namespace {
+
+Tensor where_both(const Arg& condition, const Arg& input, const Arg& other) {
+  if (!condition.tensor && !input.tensor && !other.tensor)
+    raise(ErrorKind::Type, "where", "a condition as Tensor", "three numbers");
+  return where(condition, input, other);
+}
+TensorList where_true(const Tensor& condition) {
+  return unbind(nonzero(condition), 1);
+}
+Tensor where_method(const Tensor& input, const Tensor& condition, const Arg& other) {
+  return where(condition, input, other);
+}
+Tensor gelu_named(const Tensor& x, std::string_view approximate) {
+  check(approximate == "none" || approximate == "tanh", ErrorKind::Runtime, "gelu", "approximate 'none' or 'tanh'",
+        [&] { return str("'", approximate, "'"); });
+  return gelu(x, approximate == "tanh");
+}
+Tensor rsub(const Tensor& x, const Arg& other, const Scalar& alpha) {
+  return sub(other, alpha.kind == Scalar::Int && alpha.integer == 1 ? x : mul(x, alpha));
+}
+Tensor masked_fill(const Tensor& x, const Tensor& mask, const Arg& value) {
+  check(mask.dtype() == DType::Bool, ErrorKind::DType, "masked_fill", "a mask of bool",
+        [&] { return std::string(name_of(mask.dtype())); });
+  check(!value.tensor || !value.tensor->rank(), ErrorKind::Shape, "masked_fill", "a number or a 0-d tensor",
+        [&] { return value.tensor->sizes().text(); });
+  const Tensor filled = where(mask, value, x);
+  return filled.dtype() == x.dtype() ? filled : to(filled, x.dtype());
+}
+void masked_fill_(const Tensor& x, const Tensor& mask, const Arg& value) { copy_(x, masked_fill(x, mask, value)); }
+
+Tensor isclose(const Tensor& a, const Arg& b, double rtol, double atol, bool equal_nan) {
+  Tensor close = eq(a, b);
+  const Tensor distance = abs(sub(a, b));
+  const Tensor bound = add(Arg(atol), Arg(mul(Arg(abs(b)), Arg(rtol))));
+  close = logical_or(close, logical_and(isfinite(Arg(distance)), Arg(le(distance, Arg(bound)))));
+  return equal_nan ? logical_or(close, Arg(logical_and(isnan(a), Arg(isnan(b))))) : close;
+}
+bool allclose(const Tensor& a, const Tensor& b, double rtol, double atol, bool equal_nan) {
+  return item(all(isclose(a, b, rtol, atol, equal_nan))).integer != 0;
+}
+bool equal(const Tensor& a, const Tensor& b) {
+  if (a.sizes() != b.sizes()) return false;
+  return item(all(eq(a, b))).integer != 0;
+}
+Tensor fmod(const Arg& a, const Arg& b) {
+  const Tensor rest = remainder(a, b);  // with the sign of b; moved to that of a
+  const Tensor other_sign = logical_and(Arg(ne(Arg(rest), 0)), Arg(ne(Arg(lt(a, 0)), Arg(lt(b, 0)))));
+  return where(other_sign, Arg(sub(Arg(rest), b)), rest);
+}
+Tensor nan_to_num(const Tensor& x, double nan, std::optional<double> high, std::optional<double> low) {
+  if (!is_float(x.dtype())) return clone(x);
+  const double most = x.dtype() == DType::F64   ? std::numeric_limits<double>::max()
+                      : x.dtype() == DType::F16 ? 65504.0
+                      : x.dtype() == DType::BF16 ? 3.3895313892515355e38
+                                                 : double(std::numeric_limits<float>::max());
+  Tensor y = where(Arg(isnan(x)), Arg(nan), x);
+  y = where(Arg(eq(y, Arg(double(INFINITY)))), Arg(high.value_or(most)), y);
+  return where(Arg(eq(y, Arg(-double(INFINITY)))), Arg(low.value_or(-most)), y);
+}
+Tensor clamp_min(const Tensor& x, const Arg& low) { return where(Arg(lt(x, low)), low, x); }
+Tensor clamp_max(const Tensor& x, const Arg& high) { return where(Arg(gt(x, high)), high, x); }
+
+}  // namespace
+
+std::vector<Op> composed_rows() {
+  std::vector<Op> rows = {
+      op<&where_true, &where_both>(
+          "where", "condition | condition, input, other",
+          "input where condition is true, other elsewhere; all broadcast. With condition alone: the places where it "
+          "is true, one tensor of int64 per dimension.\n\nRaises: ShapeError if the shapes do not broadcast.\n"
+          "Example: >>> bolide.where(x > 0, x, 0.0)\nReference: torch.where.",
+          kFunction),
+      op<&where_method>("where", "input, condition, other", "input where condition is true, other elsewhere.",
+                        kMethod),
+      op<&gelu_named>("gelu", "input, approximate='none'",
+                      "x * Phi(x), with the distribution function of the normal distribution; 'tanh' approximates it."
+                      "\n\nFloating dtypes, any shape.\nReference: torch.nn.functional.gelu."),
+      op<&rsub>("rsub", "input, other, *, alpha=1", "other - alpha * input.\n\nReference: torch.rsub."),
+      op<&masked_fill>("masked_fill", "input, mask, value",
+                       "A copy with value where the mask, which broadcasts, is true.\n\nReference: "
+                       "torch.Tensor.masked_fill."),
+      op<&masked_fill_>("masked_fill_", "input, mask, value", "In-place form of masked_fill().", kMethod),
+      op<&isclose>("isclose", "input, other, rtol=1e-05, atol=1e-08, equal_nan=False",
+                   "Is |input - other| <= atol + rtol * |other|, element by element?\n\nReference: torch.isclose."),
+      op<&allclose>("allclose", "input, other, rtol=1e-05, atol=1e-08, equal_nan=False",
+                    "Is isclose() true everywhere?\n\nReference: torch.allclose."),
+      op<&equal>("equal", "input, other", "Same shape and same values?\n\nReference: torch.equal."),
+      op<&fmod>("fmod", "input, other", "Remainder with the sign of the dividend.\n\nReference: torch.fmod."),
+      op<&nan_to_num>("nan_to_num", "input, nan=0.0, posinf=None, neginf=None",
+                      "NaN and infinities replaced by numbers.\n\nReference: torch.nan_to_num."),
+      op<&clamp_min>("clamp_min", "input, min", "The larger of input and min.\n\nReference: torch.clamp_min."),
+      op<&clamp_max>("clamp_max", "input, max", "The smaller of input and max.\n\nReference: torch.clamp_max."),
+  };
+  return rows;
+}
+
+}  // namespace bolide::python

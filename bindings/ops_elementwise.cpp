@@ -1,0 +1,336 @@
+// ops_elementwise.cpp - functions, methods and in-place methods of every line of kernels/elementwise.def.
+//
+// A new line of that table needs nothing here. What PyTorch takes beyond the table's arguments (alpha of add,
+// rounding_mode of div, ...) is an Extra; other names of an op are in kAliases.
+#include <cmath>
+#include <cstring>
+#include <deque>
+#include <limits>
+
+#include "bindings/elementwise.h"
+#include "bindings/ops_table.h"
+
+namespace bolide::python {
+namespace {
+
+enum class Form { kFunction, kMethod, kInplace };
+enum class Extra { kNone, kAlpha, kRounding, kValue, kDecimals, kBounds };
+
+struct Row {
+  ElementwiseOp op;
+  const OpInfo* info;
+  Extra extra = Extra::kNone;
+  Signature signature, inplace_signature;
+  std::string inplace_name;
+  int tensors() const { return info->arity - info->scalars; }
+};
+Row rows[kElementwiseOps];
+
+// The inputs of one call, and what had to be made for them.
+struct Inputs {
+  Arg args[3] = {Scalar(), Scalar(), Scalar()};
+  Tensor made[3];
+  int count = 0;
+  bool any_tensor = false;
+  void set(int i, const Tensor& t) { made[i] = t, args[i] = Arg(made[i]); }
+  std::span<const Arg> span() const { return {args, size_t(count)}; }
+};
+
+void read(Inputs& in, int i, PyObject* o) {
+  if (!read_arg(o, in.args[i], in.made[i])) throw Mismatch{o, "Tensor or number"};
+  in.any_tensor |= in.args[i].tensor != nullptr;
+}
+
+// ---- what PyTorch takes beyond the table ---------------------------------------------------------------------
+bool is_one(PyObject* o) { return PyLong_CheckExact(o) && PyLong_AsLong(o) == 1; }
+
+DType dtype_of_arg(const Arg& a) { return a.tensor ? a.tensor->dtype() : a.scalar.default_dtype(); }
+
+// `factor` times input i: alpha of add and sub, value of addcmul and addcdiv.
+void scale(Inputs& in, int i, PyObject* factor, const char* name) {
+  if (is_one(factor)) return;
+  const Scalar s = Convert<Scalar>::get(factor);
+  bool integral = true;
+  for (int k = 0; k < in.count; k++) integral &= !is_differentiable(dtype_of_arg(in.args[k]));
+  check(!integral || s.kind <= Scalar::Int, ErrorKind::Type, name, "an integer for tensors of integers",
+        [&] { return str(s.real); });
+  if (in.args[i].tensor) in.set(i, mul(in.args[i], Arg(s)));
+  else if (s.kind == Scalar::Int && in.args[i].scalar.kind <= Scalar::Int)
+    in.args[i] = Arg(int64_t(uint64_t(in.args[i].scalar.integer) * uint64_t(s.integer)));
+  else in.args[i] = Arg(in.args[i].scalar.real * s.real);
+}
+
+// Quotient rounded to zero: floor_divide, corrected where the exact quotient is negative.
+Tensor truncated_quotient(const Arg& a, const Arg& b) {
+  const Tensor quotient = div(a, b);
+  if (is_differentiable(dtype_of_arg(a)) || is_differentiable(dtype_of_arg(b))) return trunc(quotient);
+  const Tensor down = floor_divide(a, b);
+  const Tensor rest = ne(Arg(sub(a, Arg(mul(Arg(down), b)))), Arg(0));
+  return add(Arg(down), Arg(logical_and(Arg(lt(Arg(quotient), Arg(0))), Arg(rest))));
+}
+Tensor divide(Inputs& in, PyObject* mode) {
+  const std::string_view text = Convert<std::string_view>::get(mode);
+  if (text == "floor") return floor_divide(in.args[0], in.args[1]);
+  if (text == "trunc") return truncated_quotient(in.args[0], in.args[1]);
+  raise(ErrorKind::Runtime, "div", "rounding_mode None, 'trunc' or 'floor'", str("'", text, "'"));
+}
+Tensor round_to(Inputs& in, int64_t decimals) {
+  const double factor = std::pow(10.0, double(std::abs(decimals)));
+  const Tensor scaled = decimals >= 0 ? mul(in.args[0], Arg(factor)) : div(in.args[0], Arg(factor));
+  const Tensor rounded = round(Arg(scaled));
+  return decimals >= 0 ? div(Arg(rounded), Arg(factor)) : mul(Arg(rounded), Arg(factor));
+}
+
+// The bound that clamp does not have: the end of the range, in a kind of number that promotes nothing.
+Scalar end_of_range(const Inputs& in, PyObject* other_bound, bool high) {
+  const Tensor& x = *in.args[0].tensor;
+  bool floating = is_float(x.dtype());
+  if (is_tensor(other_bound)) floating |= is_float(unwrap(other_bound).dtype());
+  else floating |= PyFloat_Check(other_bound);
+  if (floating) return Scalar(high ? std::numeric_limits<double>::infinity() : -std::numeric_limits<double>::infinity());
+  int bits = int(8 * item_size(x.dtype()));
+  if (is_tensor(other_bound)) bits = std::max(bits, int(8 * unwrap(other_bound).item_size()));
+  if (x.dtype() == DType::U8 && bits == 8) return Scalar(int64_t(high ? 255 : 0));
+  const int64_t top = int64_t((uint64_t(1) << (bits - 1)) - 1);
+  return Scalar(high ? top : -top - 1);
+}
+void read_bounds(Inputs& in, const Bound& b) {
+  read(in, 0, b.slots[0]);
+  if (!in.args[0].tensor) throw Mismatch{b.slots[0], "Tensor"};
+  PyObject *low = b.slots[1], *high = b.slots[2];
+  check(low != Py_None || high != Py_None, ErrorKind::Runtime, "clamp", "min or max, or both",
+        [] { return std::string("None for both"); });
+  if (low != Py_None) read(in, 1, low);
+  else in.args[1] = Arg(end_of_range(in, high, false));
+  if (high != Py_None) read(in, 2, high);
+  else in.args[2] = Arg(end_of_range(in, low, true));
+}
+
+// Does the extra argument; true if that has given the result already.
+bool apply_extra(const Row& row, Inputs& in, PyObject* extra, Tensor& result) {
+  switch (row.extra) {
+    case Extra::kNone:
+    case Extra::kBounds: return false;
+    case Extra::kAlpha: scale(in, 1, extra, row.info->name); return false;
+    case Extra::kValue: scale(in, in.args[1].tensor ? 1 : 2, extra, row.info->name); return false;
+    case Extra::kRounding:
+      if (extra == Py_None) return false;
+      result = divide(in, extra);
+      return true;
+    case Extra::kDecimals:
+      if (PyLong_CheckExact(extra) && PyLong_AsLong(extra) == 0) return false;
+      result = round_to(in, Convert<int64_t>::get(extra));
+      return true;
+  }
+  return false;
+}
+
+// ---- calls ---------------------------------------------------------------------------------------------------
+PyObject* finish(const Row& row, Form form, Inputs& in, PyObject* self, PyObject* out, const Tensor& ready) {
+  if (!in.any_tensor) throw Mismatch{self, "Tensor"};
+  if (form == Form::kInplace) {
+    const Tensor& target = unwrap(self);
+    if (ready) copy_(target, ready);
+    else elementwise_(row.op, target, in.span().subspan(1));
+    return Py_NewRef(self);
+  }
+  if (out && out != Py_None) {
+    const Tensor& target = Convert<Tensor>::get(out);
+    if (ready) copy_values(target, ready);
+    else elementwise_out(row.op, target, in.span());
+    return Py_NewRef(out);
+  }
+  return wrap(ready ? Tensor(ready) : elementwise(row.op, in.span()));
+}
+
+PyObject* call_bound(const Row& row, Form form, const Bound& b) {
+  Inputs in;
+  in.count = row.info->arity;
+  if (row.extra == Extra::kBounds) read_bounds(in, b);
+  else
+    for (int i = 0; i < row.tensors(); i++) read(in, i, b.slots[i]);
+  for (int i = row.tensors(); i < in.count; i++) in.args[i] = Arg(Convert<double>::get(b.slots[i]));
+  int at = in.count;
+  Tensor ready;
+  if (row.extra != Extra::kNone && row.extra != Extra::kBounds) {
+    if (!in.any_tensor) throw Mismatch{b.slots[0], "Tensor"};
+    apply_extra(row, in, b.slots[at++], ready);
+  }
+  return finish(row, form, in, b.slots[0], form == Form::kInplace ? nullptr : b.slots[at], ready);
+}
+
+PyObject* call(const Row& row, Form form, PyObject* self, PyObject* const* args, Py_ssize_t n, PyObject* keywords) {
+  const char* name = form == Form::kInplace ? row.inplace_name.c_str() : row.info->name;
+  const Signature& signature = form == Form::kInplace ? row.inplace_signature : row.signature;
+  PyObject* first = form == Form::kFunction ? nullptr : self;
+  Bound b;
+  try {
+    if (!keywords && n + (first ? 1 : 0) == row.info->arity && !row.info->scalars && row.extra != Extra::kBounds) {
+      Inputs in;  // all positional, nothing left out: most calls
+      in.count = row.info->arity;
+      int i = 0;
+      if (first) b.slots[i++] = first;
+      for (Py_ssize_t k = 0; k < n; k++) b.slots[i++] = args[k];
+      for (i = 0; i < in.count; i++) read(in, i, b.slots[i]);
+      return finish(row, form, in, b.slots[0], nullptr, {});
+    }
+    if (!bind(signature, b, first, args, n, keywords, name)) return nullptr;
+    return call_bound(row, form, b);
+  } catch (const Mismatch& e) {
+    const PyObject* const* found = std::find(b.slots, b.slots + signature.count, e.got);
+    const size_t i = size_t(found - b.slots);
+    return raise_current(name, i < size_t(signature.count) ? PyUnicode_AsUTF8(signature.names[i]) : "");
+  } catch (...) {
+    return raise_current(name);
+  }
+}
+
+template <ElementwiseOp op, Form form>
+PyObject* entry(PyObject* self, PyObject* const* args, Py_ssize_t n, PyObject* keywords) {
+  return call(rows[int(op)], form, self, args, n, keywords);
+}
+
+// ---- rows ----------------------------------------------------------------------------------------------------
+struct Special {
+  const char* name;
+  Extra extra;
+  const char *arguments, *more;  // null: the table's
+};
+constexpr Special kSpecials[] = {
+    {"add", Extra::kAlpha, nullptr, "alpha=1"},
+    {"sub", Extra::kAlpha, nullptr, "alpha=1"},
+    {"div", Extra::kRounding, nullptr, "rounding_mode=None"},
+    {"pow", Extra::kNone, "input, exponent", nullptr},
+    {"round", Extra::kDecimals, nullptr, "decimals=0"},
+    {"clamp", Extra::kBounds, "input, min=None, max=None", nullptr},
+    {"addcmul", Extra::kValue, nullptr, "value=1"},
+    {"addcdiv", Extra::kValue, nullptr, "value=1"},
+};
+constexpr std::pair<const char*, const char*> kAliases[] = {
+    {"neg", "negative"},     {"abs", "absolute"},     {"sub", "subtract"},     {"mul", "multiply"},
+    {"div", "divide"},       {"div", "true_divide"},  {"invert", "bitwise_not"}, {"gt", "greater"},
+    {"ge", "greater_equal"}, {"lt", "less"},          {"le", "less_equal"},    {"ne", "not_equal"},
+    {"clamp", "clip"},       {"trunc", "fix"},        {"atan", "arctan"},      {"atan2", "arctan2"},
+    {"log_sigmoid", "logsigmoid"}};
+// These have another face in Python: ops_composed.cpp.
+constexpr const char* kHidden[] = {"gelu_erf", "gelu_tanh", "where"};
+
+std::string example_of(const OpInfo& info, const std::string& name) {
+  static const char* inputs[] = {"bolide.tensor([1, 2])", "bolide.tensor([0.5, 2.0])"};
+  std::string text = "bolide." + name + "(" + inputs[(info.dtypes & kSet<DType::F32>) != 0];
+  for (int i = 1; i < info.arity - info.scalars; i++) text += info.dtypes & kSet<DType::F32> ? ", 1.5" : ", 1";
+  return text + ")";
+}
+std::string doc_of(const OpInfo& info, const std::string& name) {
+  std::string out = info.doc;
+  out += "\n\nInputs broadcast to one shape, and their dtypes are promoted. Computes in " + dtypes_text(info.dtypes);
+  out += info.result == Result::boolean    ? "; gives bool."
+         : info.result == Result::floating ? "; other inputs become float32."
+                                           : ".";
+  out += "\n\nRaises: ShapeError if the shapes do not broadcast; DTypeError for a dtype that it cannot compute in."
+         "\nExample: >>> " + example_of(info, name) + "\nReference: torch." + name + ".";
+  return out;
+}
+
+std::string stub(const Signature& s, const Row& row, const char* name, bool method) {
+  const char* types[kMaxParameters];
+  for (int i = 0; i < s.count; i++) {
+    const std::string_view argument = PyUnicode_AsUTF8(s.names[i]);
+    types[i] = argument == "out"             ? "Tensor | None"
+               : argument == "rounding_mode" ? "str | None"
+               : argument == "decimals"      ? "int"
+               : row.extra == Extra::kBounds && i > 0 ? "Tensor | Number | None"
+               : i >= row.tensors()          ? "Number"
+                                             : "Tensor | Number";
+  }
+  return (method ? "    " : "") + stub_of(name, s, types, "Tensor", method);
+}
+template <ElementwiseOp op>
+std::string stub_out(const char* name, bool method) {
+  return stub(rows[int(op)].signature, rows[int(op)], name, method);
+}
+template <ElementwiseOp op>
+std::string stub_inplace(const char* name, bool method) {
+  return stub(rows[int(op)].inplace_signature, rows[int(op)], name, method);
+}
+
+void set_signatures(Row& row) {
+  const std::string_view name = row.info->name;
+  std::string text = row.info->arguments, more;
+  for (const Special& s : kSpecials) {
+    if (name != s.name) continue;
+    row.extra = s.extra;
+    if (s.arguments) text = s.arguments;
+    if (s.more) more = s.more;
+  }
+  const std::string own = text + (more.empty() ? "" : ", *, " + more);
+  row.signature = parse_signature(text + ", *, " + (more.empty() ? "" : more + ", ") + "out=None");
+  row.inplace_signature = parse_signature(own);
+}
+
+template <ElementwiseOp op>
+void add_rows(std::vector<Op>& out) {
+  Row& row = rows[int(op)];
+  row.op = op, row.info = &op_info(op);
+  row.inplace_name = std::string(row.info->name) + "_";
+  set_signatures(row);
+  const std::string name = row.info->name;
+  for (const char* hidden : kHidden)
+    if (name == hidden) return;
+  const Op pure = {name, row.info->arguments, doc_of(*row.info, name), kBoth, entry<op, Form::kFunction>,
+                   entry<op, Form::kMethod>, nullptr, stub_out<op>};
+  out.push_back(pure);
+  std::vector<std::string> names = {name};
+  for (auto& [of, alias] : kAliases) {
+    if (name != of) continue;
+    out.push_back(alias_of(pure, alias));
+    names.push_back(alias);
+  }
+  if (row.info->forms != Forms::inplace) return;
+  for (const std::string& n : names)
+    out.push_back({n + "_", row.info->arguments,
+                   "In-place form of " + n + "(): changes the tensor and returns it.", kMethod, nullptr,
+                   entry<op, Form::kInplace>, nullptr, stub_inplace<op>});
+}
+
+}  // namespace
+
+bool read_arg(PyObject* o, Arg& arg, Tensor& made) {
+  if (is_tensor(o)) {
+    arg.tensor = &unwrap(o);
+    return true;
+  }
+  if (auto s = scalar_of(o)) {
+    arg.scalar = *s;
+    return true;
+  }
+  if (!is_numpy_array(o)) return false;
+  made = Convert<Arg>::get(o).made;
+  arg.tensor = &made;
+  return true;
+}
+
+std::string dtypes_text(unsigned set) {
+  if (set == Float) return "floating dtypes";
+  if (set == Int) return "integer dtypes";
+  if (set == IntBool) return "integer dtypes and bool";
+  if (set == Number) return "integer and floating dtypes";
+  if (set == Any) return "all dtypes but complex ones";
+  std::string out;
+  for (int i = 0; i < kDTypeCount; i++)
+    if (contains(set, DType(i))) out += (out.empty() ? "" : ", ") + std::string(kDTypeNames[i]);
+  return out;
+}
+
+std::vector<Op> elementwise_rows() {
+  std::vector<Op> out;
+#define UNARY(set, result, forms, name, ...) add_rows<ElementwiseOp::name>(out);
+#define UNARY_1 UNARY
+#define UNARY_2 UNARY
+#define BINARY UNARY
+#define TERNARY UNARY
+#include "kernels/elementwise.def"
+  return out;
+}
+
+}  // namespace bolide::python

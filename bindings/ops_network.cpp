@@ -1,0 +1,167 @@
+// ops_network.cpp - matrix products, layers and losses.
+#include "bindings/ops_table.h"
+
+namespace bolide::python {
+namespace {
+
+using OptionalTensor = std::optional<Tensor>;
+
+Tensor given(const OptionalTensor& t) { return t.value_or(Tensor()); }
+
+LossReduction reduction_of(const char* op, std::string_view name) {
+  if (name == "mean") return LossReduction::mean;
+  if (name == "sum") return LossReduction::sum;
+  if (name == "none") return LossReduction::none;
+  raise(ErrorKind::Value, op, "reduction 'none', 'mean' or 'sum'", str("'", name, "'"));
+}
+// An int, or one per dimension of an image.
+Dims pair_of(const char* op, const char* what, const Dims& v) {
+  if (v.rank() == 1) return {v[0], v[0]};
+  check(v.rank() == 2, ErrorKind::Value, op, str(what, " as an int or two"), [&] { return v.text(); });
+  return v;
+}
+
+Tensor linear_layer(const Tensor& x, const Tensor& weight, const OptionalTensor& bias) {
+  return linear(x, weight, given(bias));
+}
+Dims convolution_padding(PyObject* padding, const Tensor& weight, const Dims& stride, const Dims& dilation) {
+  if (!PyUnicode_Check(padding)) return pair_of("conv2d", "padding", Convert<Dims>::get(padding));
+  const std::string_view name = Convert<std::string_view>::get(padding);
+  if (name == "valid") return {0, 0};
+  check(name == "same", ErrorKind::Value, "conv2d", "padding 'same', 'valid' or numbers",
+        [&] { return str("'", name, "'"); });
+  check(stride[0] == 1 && stride[1] == 1, ErrorKind::Value, "conv2d", "stride 1 with padding 'same'",
+        [&] { return stride.text(); });
+  check(weight.rank() == 4, ErrorKind::Shape, "conv2d", "a weight of 4 dimensions", [&] { return weight.sizes().text(); });
+  Dims out(2);
+  for (int i = 0; i < 2; i++) {
+    const int64_t total = dilation[i] * (weight.size(2 + i) - 1);
+    check(total % 2 == 0, ErrorKind::NotImplemented, "conv2d", "odd kernel sizes with padding 'same'",
+          [&] { return weight.sizes().text(); });
+    out[i] = total / 2;
+  }
+  return out;
+}
+Tensor convolve(const Tensor& x, const Tensor& weight, const OptionalTensor& bias, const Dims& stride,
+                PyObject* padding, const Dims& dilation, int64_t groups) {
+  const Dims strides = pair_of("conv2d", "stride", stride), dilations = pair_of("conv2d", "dilation", dilation);
+  return conv2d(x, weight, given(bias), strides, convolution_padding(padding, weight, strides, dilations), dilations,
+                groups);
+}
+
+ValuesIndices pool(const Tensor& x, const Dims& kernel, const OptionalDims& stride, const Dims& padding,
+                   const Dims& dilation, bool ceil_mode) {
+  const char* op = "max_pool2d";
+  const bool no_stride = !stride || stride->empty();
+  return max_pool2d(x, pair_of(op, "kernel_size", kernel), pair_of(op, "stride", no_stride ? kernel : *stride),
+                    pair_of(op, "padding", padding), pair_of(op, "dilation", dilation), ceil_mode);
+}
+PyObject* pool_largest(const Tensor& x, const Dims& kernel, const OptionalDims& stride, const Dims& padding,
+                       const Dims& dilation, bool ceil_mode, bool return_indices) {
+  ValuesIndices found = pool(x, kernel, stride, padding, dilation, ceil_mode);
+  if (return_indices) return tuple_of({found.values, found.indices});
+  return wrap(std::move(found.values));
+}
+
+Tensor soft(const Tensor& x, int64_t dim, std::optional<DType> dtype) { return softmax(x, dim, dtype); }
+Tensor log_soft(const Tensor& x, int64_t dim, std::optional<DType> dtype) { return log_softmax(x, dim, dtype); }
+Tensor negative_log_likelihood(const Tensor& x, const Tensor& target, const OptionalTensor& weight,
+                               int64_t ignore_index, std::string_view reduction) {
+  return nll_loss(x, target, given(weight), ignore_index, reduction_of("nll_loss", reduction));
+}
+Tensor cross(const Tensor& x, const Tensor& target, const OptionalTensor& weight, int64_t ignore_index,
+             std::string_view reduction, double label_smoothing) {
+  return cross_entropy(x, target, given(weight), ignore_index, reduction_of("cross_entropy", reduction),
+                       label_smoothing);
+}
+Tensor embed(const Tensor& weight, const Tensor& indices, std::optional<int64_t> padding_idx) {
+  return embedding(indices, weight, padding_idx);
+}
+
+Tensor dot(const Tensor& a, const Tensor& b) {
+  if (a.rank() != 1 || b.rank() != 1 || a.size(0) != b.size(0))
+    raise(ErrorKind::Shape, "dot", "two vectors of one size", str(a.sizes().text(), " and ", b.sizes().text()));
+  return sum(mul(a, b));
+}
+Tensor outer(const Tensor& a, const Tensor& b) {
+  if (a.rank() != 1 || b.rank() != 1)
+    raise(ErrorKind::Shape, "outer", "two vectors", str(a.sizes().text(), " and ", b.sizes().text()));
+  return mul(unsqueeze(a, 1), b);
+}
+Tensor scaled(const Tensor& x, const Scalar& s) {
+  return s.kind <= Scalar::Int && s.integer == 1 ? x : mul(x, s);
+}
+Tensor addmm(const Tensor& x, const Tensor& a, const Tensor& b, const Scalar& beta, const Scalar& alpha) {
+  return add(scaled(x, beta), scaled(mm(a, b), alpha));
+}
+Tensor baddbmm(const Tensor& x, const Tensor& a, const Tensor& b, const Scalar& beta, const Scalar& alpha) {
+  return add(scaled(x, beta), scaled(bmm(a, b), alpha));
+}
+Tensor mv(const Tensor& a, const Tensor& b) {
+  if (a.rank() != 2 || b.rank() != 1)
+    raise(ErrorKind::Shape, "mv", "a matrix and a vector", str(a.sizes().text(), " and ", b.sizes().text()));
+  return matmul(a, b);
+}
+
+}  // namespace
+
+std::vector<Op> network_rows() {
+  return {
+      op<&matmul>("matmul", "input, other",
+                  "Matrix product; leading dimensions broadcast, vectors are rows or columns.\n\n"
+                  "Shapes: [..., m, k] @ [..., k, n] is [..., m, n].\nRaises: ShapeError if the inner sizes differ.\n"
+                  "Example: >>> bolide.ones(2, 3) @ bolide.ones(3, 4)\nReference: torch.matmul."),
+      op<&mm>("mm", "input, mat2", "Product of two matrices.\n\nReference: torch.mm."),
+      op<&bmm>("bmm", "input, mat2", "Products of two batches of matrices.\n\nReference: torch.bmm."),
+      op<&mv>("mv", "input, vec", "Product of a matrix and a vector.\n\nReference: torch.mv."),
+      op<&dot>("dot", "input, tensor", "Sum of the products of two vectors.\n\nReference: torch.dot."),
+      op<&outer>("outer", "input, vec2", "All products of two vectors: a matrix.\n\nReference: torch.outer."),
+      op<&addmm>("addmm", "input, mat1, mat2, *, beta=1, alpha=1",
+                 "beta * input + alpha * (mat1 @ mat2).\n\nReference: torch.addmm."),
+      op<&baddbmm>("baddbmm", "input, batch1, batch2, *, beta=1, alpha=1",
+                   "beta * input + alpha * bmm(batch1, batch2).\n\nReference: torch.baddbmm."),
+      op<&linear_layer>("linear", "input, weight, bias=None",
+                        "input @ weight.T + bias.\n\nShapes: [..., in], [out, in], [out] give [..., out].\n"
+                        "Reference: torch.nn.functional.linear.",
+                        kFunction),
+      op<&convolve>("conv2d", "input, weight, bias=None, stride=1, padding=0, dilation=1, groups=1",
+                    "Cross-correlation of images [N, C, H, W] with filters [O, C / groups, h, w].\n\n"
+                    "padding: numbers, 'same' or 'valid'. Raises: ShapeError if the channels do not fit.\n"
+                    "Reference: torch.nn.functional.conv2d.",
+                    kFunction),
+      op<&pool_largest>("max_pool2d",
+                        "input, kernel_size, stride=None, padding=0, dilation=1, ceil_mode=False, "
+                        "return_indices=False",
+                        "The largest element of each window of images [N, C, H, W].\n\n"
+                        "stride is kernel_size unless given.\nReference: torch.nn.functional.max_pool2d.",
+                        kFunction),
+      op<&soft>("softmax", "input, dim, dtype=None",
+                "exp(x) divided by its sum over dim.\n\nExample: >>> bolide.softmax(bolide.zeros(4), 0)\n"
+                "Reference: torch.softmax."),
+      op<&log_soft>("log_softmax", "input, dim, dtype=None",
+                    "Logarithm of softmax(), exact for large inputs.\n\nReference: torch.log_softmax."),
+      op<&negative_log_likelihood>(
+          "nll_loss", "input, target, weight=None, ignore_index=-100, reduction='mean'",
+          "-input[i, target[i]], averaged, summed or as it is.\n\nShapes: log-probabilities [N, C], classes [N].\n"
+          "Reference: torch.nn.functional.nll_loss.",
+          kFunction),
+      op<&cross>("cross_entropy",
+                 "input, target, weight=None, ignore_index=-100, reduction='mean', label_smoothing=0.0",
+                 "Cross entropy of softmax(input) with classes, in one pass.\n\nShapes: logits [N, C], classes [N].\n"
+                 "Reference: torch.nn.functional.cross_entropy.",
+                 kFunction),
+      op<&bolide::dropout>("dropout", "input, p=0.5, train=True",
+                           "Zeros with probability p, the rest scaled by 1 / (1 - p).\n\nReference: torch.dropout.",
+                           kFunction),
+      op<&embed>("embedding", "weight, indices, padding_idx=None",
+                 "Rows of weight [n, d] picked by integers [...]: [..., d].\n\n"
+                 "Raises: IndexError outside [0, n).\nReference: torch.embedding.",
+                 kFunction),
+      op<&one_hot>("one_hot", "tensor, num_classes=-1",
+                   "A 1 at each class, int64: [...] gives [..., num_classes].\n\nReference: "
+                   "torch.nn.functional.one_hot.",
+                   kFunction),
+  };
+}
+
+}  // namespace bolide::python

@@ -1,0 +1,133 @@
+// ops_reduce.cpp - functions and methods of every line of kernels/reduce.def, and of what is made of them.
+#include <cmath>
+
+#include "bindings/ops_table.h"
+
+namespace bolide::python {
+namespace {
+
+using OptionalInt = std::optional<int64_t>;
+using OptionalDType = std::optional<DType>;
+
+template <ReductionOp op>
+Tensor reduction(const Tensor& x, const OptionalDims& dims, bool keepdim, OptionalDType dtype) {
+  return reduce(op, x, dims, keepdim, dtype);
+}
+
+// ---- max, min ------------------------------------------------------------------------------------------------
+Tensor max_all(const Tensor& x) { return amax(x); }
+Tensor min_all(const Tensor& x) { return amin(x); }
+ValuesIndices max_over(const Tensor& x, int64_t dim, bool keepdim) { return max_dim(x, dim, keepdim); }
+ValuesIndices min_over(const Tensor& x, int64_t dim, bool keepdim) { return min_dim(x, dim, keepdim); }
+Tensor max_of_two(const Tensor& a, const Tensor& b) { return maximum(a, b); }
+Tensor min_of_two(const Tensor& a, const Tensor& b) { return minimum(a, b); }
+Tensor place_of_max(const Tensor& x, OptionalInt dim, bool keepdim) { return argmax(x, dim, keepdim); }
+Tensor place_of_min(const Tensor& x, OptionalInt dim, bool keepdim) { return argmin(x, dim, keepdim); }
+
+// ---- var, std ------------------------------------------------------------------------------------------------
+Tensor variance(const Tensor& x, const OptionalDims& dims, double correction, bool keepdim) {
+  return reduce(ReductionOp::var, x, dims, keepdim, {}, correction);
+}
+template <bool root>
+Tensor spread(const Tensor& x, const OptionalDims& dims, std::optional<double> correction, bool keepdim) {
+  const Tensor v = variance(x, dims, correction.value_or(1), keepdim);
+  return root ? sqrt(v) : v;
+}
+template <bool root>
+Tensor spread_of_all(const Tensor& x, bool unbiased) {
+  return spread<root>(x, {}, unbiased, false);
+}
+template <bool root>
+Tensor spread_unbiased(const Tensor& x, const OptionalDims& dims, bool unbiased, bool keepdim) {
+  return spread<root>(x, dims, unbiased, keepdim);
+}
+
+// ---- made of the others --------------------------------------------------------------------------------------
+double order_of_norm(PyObject* p) {
+  if (p == Py_None) return 2;
+  if (!PyUnicode_Check(p)) return Convert<double>::get(p);
+  const std::string_view text = Convert<std::string_view>::get(p);
+  check(text == "fro", ErrorKind::Value, "norm", "p as a number or 'fro'", [&] { return str("'", text, "'"); });
+  return 2;
+}
+Tensor norm(const Tensor& x, PyObject* p, const OptionalDims& dims, bool keepdim, OptionalDType dtype) {
+  const Tensor values = dtype ? to(x, *dtype) : x;
+  check(is_float(values.dtype()), ErrorKind::DType, "norm", "a floating-point dtype",
+        [&] { return std::string(name_of(values.dtype())); });
+  const double order = order_of_norm(p);
+  if (order == 2) return sqrt(sum(square(values), dims, keepdim));
+  const Tensor sizes = abs(values);
+  if (order == 1) return sum(sizes, dims, keepdim);
+  if (order == INFINITY) return amax(sizes, dims, keepdim);
+  if (order == -INFINITY) return amin(sizes, dims, keepdim);
+  if (order == 0) return to(sum(ne(sizes, 0), dims, keepdim), values.dtype());
+  return pow(sum(pow(sizes, order), dims, keepdim), 1 / order);
+}
+Tensor count_nonzero(const Tensor& x, const OptionalDims& dims) { return sum(ne(x, 0), dims); }
+
+std::string doc_of(const ReductionInfo& info) {
+  std::string out = info.doc;
+  out += "\n\nOver dim (an int, or several), or over all elements; keepdim keeps reduced dimensions with size 1. "
+         "Computes in " + dtypes_text(info.dtypes) + ".";
+  out += info.result == Result::sum        ? " Integers and bool give int64."
+         : info.result == Result::boolean  ? " Gives bool."
+                                           : "";
+  out += info.empty == Empty::raises ? " Of no elements it raises ShapeError." : "";
+  return out + "\n\nRaises: IndexError for a dim that is not there; DTypeError for a dtype outside of these.\n"
+               "Example: >>> bolide." + std::string(info.name) + "(bolide.ones(2, 3), dim=0)\nReference: torch." +
+         info.name + ".";
+}
+// What each line takes; var has rows of its own.
+template <ReductionOp kOp>
+void add_row(std::vector<Op>& out) {
+  if constexpr (kOp != ReductionOp::var)
+    out.push_back(op<&reduction<kOp>>(reduction_info(kOp).name, "input, dim=None, keepdim=False, *, dtype=None",
+                                      doc_of(reduction_info(kOp)).c_str()));
+}
+
+}  // namespace
+
+std::vector<Op> reduction_rows() {
+  std::vector<Op> rows;
+#define REDUCE(set, rule, empty, name, ...) add_row<ReductionOp::name>(rows);
+#include "kernels/reduce.def"
+  const char* spread_text =
+      "input, dim=None, *, correction=1, keepdim=False | input, unbiased | "
+      "input, dim, unbiased=True, keepdim=False";
+  const std::vector<Op> more = {
+      op<&max_all, &max_over, &max_of_two>(
+          "max", "input | input, dim, keepdim=False | input, other",
+          "The largest element; over dim the named tuple (values, indices); of two tensors the larger of each pair.\n\n"
+          "Raises: ShapeError of no elements; IndexError for a dim that is not there.\n"
+          "Example: >>> bolide.max(bolide.tensor([[1, 5], [7, 2]]), 1).indices\nReference: torch.max."),
+      op<&min_all, &min_over, &min_of_two>(
+          "min", "input | input, dim, keepdim=False | input, other",
+          "The smallest element; over dim the named tuple (values, indices); of two tensors the smaller of each pair."
+          "\n\nRaises: ShapeError of no elements; IndexError for a dim that is not there.\n"
+          "Example: >>> bolide.min(bolide.tensor([[1, 5], [7, 2]]), 1).values\nReference: torch.min."),
+      op<&place_of_max>("argmax", "input, dim=None, keepdim=False",
+                        "Where the largest element is, over dim or in the flattened tensor: int64.\n\n"
+                        "Example: >>> bolide.tensor([3, 9, 4]).argmax()\nReference: torch.argmax."),
+      op<&place_of_min>("argmin", "input, dim=None, keepdim=False",
+                        "Where the smallest element is, over dim or in the flattened tensor: int64.\n\n"
+                        "Example: >>> bolide.tensor([3, 9, 4]).argmin()\nReference: torch.argmin."),
+      op<&spread<false>, &spread_of_all<false>, &spread_unbiased<false>>(
+          "var", spread_text,
+          "Variance: the sum of squared distances from the mean, over max(0, n - correction).\n\n"
+          "Floating dtypes; over dim or over all elements.\n"
+          "Example: >>> bolide.var(bolide.tensor([1.0, 2.0, 4.0]), correction=0)\nReference: torch.var."),
+      op<&spread<true>, &spread_of_all<true>, &spread_unbiased<true>>(
+          "std", spread_text,
+          "Standard deviation: the root of var().\n\n"
+          "Example: >>> bolide.std(bolide.tensor([1.0, 2.0, 4.0]))\nReference: torch.std."),
+      op<&norm>("norm", "input, p='fro', dim=None, keepdim=False, dtype=None",
+                "The p-norm of the elements, over dim or of all; 'fro' is 2.\n\n"
+                "Raises: DTypeError unless floating.\nExample: >>> bolide.norm(bolide.ones(4))\nReference: torch.norm."),
+      op<&count_nonzero>("count_nonzero", "input, dim=None",
+                         "How many elements are not zero.\n\nReference: torch.count_nonzero."),
+  };
+  rows.insert(rows.end(), more.begin(), more.end());
+  return rows;
+}
+
+}  // namespace bolide::python

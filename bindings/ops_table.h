@@ -1,0 +1,27 @@
+// ops_table.h - the parts of the op table; module.cpp joins them into functions, methods and stubs.
+//
+// To add an op that is not in kernels/elementwise.def or kernels/reduce.def (those come by themselves): one row in
+// the file of its group. To add a group: a file with a function that returns rows, and its name here.
+#pragma once
+#include <vector>
+
+#include "bindings/call.h"
+
+namespace bolide::python {
+
+std::vector<Op> elementwise_rows();  // ops_elementwise.cpp
+std::vector<Op> composed_rows();     // ops_composed.cpp
+std::vector<Op> reduction_rows();    // ops_reduce.cpp
+std::vector<Op> shape_rows();        // ops_shape.cpp
+std::vector<Op> copy_rows();         // ops_copy.cpp
+std::vector<Op> network_rows();      // ops_network.cpp
+std::vector<Op> creation_rows();     // creation.cpp
+std::vector<Op> random_rows();       // random.cpp
+std::vector<Op> indexing_rows();     // indexing.cpp
+std::vector<Op> interop_rows();      // interop.cpp
+std::vector<Op> autograd_rows();     // autograd.cpp
+
+// "float32, float64": a set of dtypes, for docstrings.
+std::string dtypes_text(unsigned set);
+
+}  // namespace bolide::python

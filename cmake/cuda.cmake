@@ -1,0 +1,61 @@
+# cuda.cmake - kernels/cuda/ as libbolide_cuda.so (nvcc), and the list of shards that the emulation shares.
+#
+# Every .cu and .cpp of kernels/cuda is compiled once, except those that BOLIDE_CUDA_SHARDS lists: these are
+# compiled once per shard, to keep each compiler run short and small. To shard another file, add a line.
+
+#   file | name of the shard | its definitions, by commas
+set(BOLIDE_CUDA_SHARDS)
+foreach(type "f16;F16;float" "bf16;BF16;float" "f32;float;float" "f64;double;double"
+             "i32;int32_t;int32_t" "i64;int64_t;int64_t")
+  list(GET type 0 table)
+  list(GET type 1 stored)
+  list(GET type 2 compute)
+  list(APPEND BOLIDE_CUDA_SHARDS
+    "elementwise_loops.cu|${table}|BOLIDE_STORED=${stored},BOLIDE_COMPUTE=${compute},BOLIDE_TABLE=${table}")
+  if(stored STREQUAL compute)
+    list(APPEND BOLIDE_CUDA_SHARDS "reduce_loops.cu|${table}|BOLIDE_COMPUTE=${compute},BOLIDE_TABLE=${table}")
+  endif()
+endforeach()
+
+# bolide_add_cuda_objects(target): the sources of kernels/cuda, linked into `target`, compiled with what the
+# interface library <target>_options says.
+function(bolide_add_cuda_objects target)
+  set(folder ${PROJECT_SOURCE_DIR}/kernels/cuda)
+  file(GLOB sources CONFIGURE_DEPENDS ${folder}/*.cu ${folder}/*.cpp)
+  foreach(line ${BOLIDE_CUDA_SHARDS})
+    string(REPLACE "|" ";" shard "${line}")
+    list(GET shard 0 file)
+    list(GET shard 1 name)
+    list(GET shard 2 definitions)
+    string(REPLACE "," ";" definitions "${definitions}")
+    list(REMOVE_ITEM sources ${folder}/${file})
+    get_filename_component(stem ${file} NAME_WE)
+    add_library(${target}_${stem}_${name} OBJECT ${folder}/${file})
+    target_link_libraries(${target}_${stem}_${name} PRIVATE ${target}_options)
+    target_compile_definitions(${target}_${stem}_${name} PRIVATE ${definitions})
+    target_sources(${target} PRIVATE $<TARGET_OBJECTS:${target}_${stem}_${name}>)
+  endforeach()
+  target_sources(${target} PRIVATE ${sources})
+  target_link_libraries(${target} PRIVATE ${target}_options bolide Threads::Threads ${CMAKE_DL_LIBS})
+  target_link_options(${target} PRIVATE ${BOLIDE_LINK_FLAGS})
+endfunction()
+
+macro(bolide_add_cuda_library)
+  # Which GPUs and which C++ are said below: the CMake of Debian 12 knows of neither 90a nor nvcc's C++20.
+  set(CMAKE_CUDA_ARCHITECTURES OFF)
+  enable_language(CUDA)
+  set(CMAKE_CUDA_FLAGS_RELEASE "-O3 -DNDEBUG")
+
+  add_library(bolide_cuda SHARED)
+  add_library(bolide_cuda_options INTERFACE)
+  target_link_libraries(bolide_cuda_options INTERFACE bolide_options)
+  target_include_directories(bolide_cuda_options SYSTEM INTERFACE ${CMAKE_CUDA_TOOLKIT_INCLUDE_DIRECTORIES})
+  # sm_80 and sm_90a as machine code; PTX of plain compute_90 (90a's runs on nothing newer) for what comes later.
+  target_compile_options(bolide_cuda_options INTERFACE $<$<COMPILE_LANGUAGE:CUDA>:
+    -std=c++20 --expt-relaxed-constexpr -compress-mode=size -Xcompiler=-Wall,-Wextra,-fwrapv,-ffp-contract=off
+    --fmad=false -gencode=arch=compute_80,code=sm_80 -gencode=arch=compute_90a,code=sm_90a
+    -gencode=arch=compute_90,code=compute_90>)
+  set_target_properties(bolide_cuda PROPERTIES CUDA_ARCHITECTURES OFF CUDA_RUNTIME_LIBRARY Static)
+  bolide_add_cuda_objects(bolide_cuda)
+  bolide_place_in_package(bolide_cuda)
+endmacro()

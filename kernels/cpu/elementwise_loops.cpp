@@ -1,0 +1,107 @@
+// elementwise_loops.cpp - the loops of one compute type for one ISA: compiled twelve times with other flags.
+//
+//   g++ ... -mavx2 -mfma -DBOLIDE_ISA=avx2 -DBOLIDE_TYPE=float -DBOLIDE_TABLE=avx2_f32 -c elementwise_loops.cpp
+//
+// Gradients are loops too, one per input: both gradients of a block run while its numbers are in L1, which
+// is what fusing them would give, and an input that wants no gradient costs nothing.
+#include "kernels/cpu/elementwise_loops.h"
+
+#include "kernels/op_list.h"
+
+namespace bolide::inline BOLIDE_ISA {
+namespace {
+
+using T = BOLIDE_TYPE;
+using X = Num<T>;
+constexpr int kStep = 64;  // numbers a turn: enough independent vectors to hide the latency of long formulas
+
+template <class O>
+struct Forward {
+  static constexpr int kSlots = O::kArity;
+  template <int slot>
+  static constexpr bool kReads = true;
+  static BOLIDE_FN auto call(auto... x) { return O::forward(x...); }
+};
+template <class O, int k>
+struct Gradient {
+  static constexpr int kSlots = O::kArity + 2;
+  template <int slot>
+  static constexpr bool kReads = kUses<O, k, slot>;
+  static BOLIDE_FN auto call(auto... x) { return O::template gradient<k>(x...); }
+};
+
+template <bool kRead>
+BOLIDE_FN auto load(const T* p) {
+  if constexpr (kRead) return X(*p);
+  else return Unused{};
+}
+
+BOLIDE_FN void store(X x, T* p) { *p = x.v; }
+template <class M>
+BOLIDE_FN void store(Mask<M> m, uint8_t* p) { *p = m.v & 1; }
+
+template <class F, int... s>
+BOLIDE_FN void run(const void* const* in, void* out, int64_t n, std::integer_sequence<int, s...>) {
+  using Result = decltype(F::call(load<F::template kReads<s>>(nullptr)...));
+  using Out = std::conditional_t<std::is_same_v<Result, X>, T, uint8_t>;
+  const T* p[] = {static_cast<const T*>(in[s])...};
+  Out* q = static_cast<Out*>(out);
+  T padded[sizeof...(s)][kStep];
+  Out padded_out[kStep];
+  Out* end = nullptr;
+  int64_t i = 0, left = 0;
+  for (;;) {  // at most twice: whole steps, then the rest in a padded copy, by the same code
+    for (; i + kStep <= n; i += kStep) {
+#pragma GCC ivdep
+      for (int j = 0; j < kStep; j++) store(F::call(load<F::template kReads<s>>(p[s] + i + j)...), q + i + j);
+    }
+    if (end) std::memcpy(end, padded_out, left * sizeof(Out));
+    if (end || i == n) return;
+    left = n - i;
+    std::memset(padded, 0, sizeof padded);
+    ((F::template kReads<s> ? void(std::memcpy(padded[s], p[s] + i, left * sizeof(T))) : void()), ...);
+    ((p[s] = padded[s]), ...);
+    end = q + i, q = padded_out, i = 0, n = kStep;
+  }
+}
+template <class F>
+void loop(const void* const* in, void* out, int64_t n) {
+  run<F>(in, out, n, std::make_integer_sequence<int, F::kSlots>());
+}
+
+template <class O, int k>
+constexpr void add_gradient(OpLoops& loops) {
+  if constexpr (k < O::kArity && std::is_floating_point_v<T>) {
+    if constexpr (kHasGradient<O, k>) loops.gradient[k] = loop<Gradient<O, k>>;
+  }
+}
+constexpr unsigned kDTypes = std::is_same_v<T, float>     ? kSet<DType::F32>
+                             : std::is_same_v<T, double>  ? kSet<DType::F64>
+                             : std::is_same_v<T, int32_t> ? kSet<DType::Bool, DType::I32>
+                                                          : kSet<DType::I64>;
+template <class O>
+constexpr OpLoops loops_of() {
+  OpLoops loops;
+  if constexpr ((O::kDTypes & kDTypes) != 0) {
+    loops.forward = loop<Forward<O>>;
+    add_gradient<O, 0>(loops), add_gradient<O, 1>(loops), add_gradient<O, 2>(loops);
+  }
+  return loops;
+}
+
+}  // namespace
+}  // namespace bolide::inline BOLIDE_ISA
+
+namespace bolide {
+#define BOLIDE_JOIN_(a, b) a##b
+#define BOLIDE_JOIN(a, b) BOLIDE_JOIN_(a, b)
+extern const OpLoops BOLIDE_JOIN(kLoops_, BOLIDE_TABLE)[];
+const OpLoops BOLIDE_JOIN(kLoops_, BOLIDE_TABLE)[] = {
+#define UNARY(set, result, forms, name, ...) loops_of<name##_op>(),
+#define UNARY_1 UNARY
+#define UNARY_2 UNARY
+#define BINARY UNARY
+#define TERNARY UNARY
+#include "kernels/elementwise.def"
+};
+}  // namespace bolide

@@ -1,0 +1,283 @@
+// gemm.h - matrix products of floating-point numbers by tiles whose sums stay in registers.
+//
+//   gemm_large:  for each block of k (kDepth): A and B are packed by all threads, as panels [panel][k][rows of
+//                a tile] and [panel][k][columns of a tile]; then the threads share out blocks of C
+//   gemm_small:  one thread, a chunk of C: B is packed a few panels at a time, so that they are still in L1 when
+//                they are used, and neither is packed where it is read once or lies well as it is
+//   times_transposed, row_times_matrix:  few rows, where each element of B is used once or twice and memory is
+//                the limit
+//
+// S is the type of A and B, T that of the numbers: half types become floats in the panels.
+#pragma once
+#include <algorithm>
+#include <utility>
+
+#include "kernels/cpu/tile.h"
+#include "kernels/threads.h"
+
+namespace bolide::inline BOLIDE_ISA {
+namespace {
+
+constexpr int64_t kDepth = 256;        // a panel of B, 32 KB, stays in L1
+constexpr int64_t kDirectRow = 192;    // rows of B up to this long are read where they are: no cache conflicts
+constexpr int64_t kGroupRows = 8, kGroupColumns = 8;  // panels that are packed, or multiplied, at a time
+template <class T>
+constexpr int kPanelRows = (kTileRows + kWidth<T> - 1) / kWidth<T> * kWidth<T>;
+
+template <class S>
+struct Matrix {  // element (i, j) is p[i * row + j * column]
+  const S* p;
+  int64_t row, column;
+  Matrix at(int64_t i, int64_t j) const { return {p + i * row + j * column, row, column}; }
+  Matrix transposed() const { return {p, column, row}; }
+};
+
+// What C is before the product is added: row i starts at p + i * row, which may be C itself, or a bias that
+// is the same for all rows; nothing where p is null.
+template <class T>
+struct Start {
+  const T* p = nullptr;
+  int64_t row = 0;
+  Start at(int64_t i, int64_t j) const { return p ? Start{p + i * row + j, row} : Start{}; }
+};
+
+template <class T>
+struct TileCall {
+  int64_t depth;
+  const T *a, *b;
+  int64_t a_row, a_k, b_k;
+  T* c;
+  int64_t c_row, columns;
+  Start<T> start;
+};
+
+template <class T, int R, int N, bool packed>
+void run_tile(const TileCall<T>& t) {
+  constexpr int W = kWidth<T>;
+  const T* start = t.start.p;
+  if (start)  // C is far away when it was last touched a block of k ago
+#pragma GCC unroll 16
+    for (int i = 0; i < R; i++)
+#pragma GCC unroll 4
+      for (int n = 0; n < N; n++) __builtin_prefetch(start + i * t.start.row + n * W);
+  Vector<T> sums[R][N] = {};
+  const int64_t a_row = packed ? 1 : t.a_row, a_k = packed ? kPanelRows<T> : t.a_k;
+  product_tile<T, R, N>(
+      t.depth, [&](int i, int64_t k) { return t.a[i * a_row + k * a_k]; },
+      [&](int64_t k) { return t.b + k * t.b_k; }, W, sums);
+  if (t.columns == N * W) {
+#pragma GCC unroll 16
+    for (int i = 0; i < R; i++)
+#pragma GCC unroll 4
+      for (int n = 0; n < N; n++) {
+        const Vector<T> s = start ? load(start + i * t.start.row + n * W) + sums[i][n] : sums[i][n];
+        store(t.c + i * t.c_row + n * W, s);
+      }
+    return;
+  }
+  T tile[R][N * W];
+  std::memcpy(tile, sums, sizeof tile);
+  for (int i = 0; i < R; i++)
+    for (int64_t j = 0; j < t.columns; j++)
+      t.c[i * t.c_row + j] = tile[i][j] + (start ? start[i * t.start.row + j] : T(0));
+}
+template <class T, int... r>
+void run_tile_of(int rows, bool packed, const TileCall<T>& t, std::integer_sequence<int, r...>) {
+  using F = void (*)(const TileCall<T>&);
+  static constexpr F tiles[2][2][kTileRows] = {
+      {{run_tile<T, r + 1, 1, false>...}, {run_tile<T, r + 1, 1, true>...}},
+      {{run_tile<T, r + 1, 2, false>...}, {run_tile<T, r + 1, 2, true>...}}};
+  tiles[t.columns > kWidth<T>][packed][rows - 1](t);
+}
+
+// Panels of `tile` rows each: panel p has from(p * tile + i, k) at to[(p * depth + k) * width + i], for all i
+// below width, a multiple of kWidth. What lies after the tile's rows is never used, after `count` it is zero.
+template <class S, class T>
+void pack(const S* from, int64_t step, int64_t k_step, int64_t count, int64_t depth, int tile, int width, T* to) {
+  constexpr int W = kWidth<T>;
+  const int64_t size = depth * width;
+  const auto pack_slowly = [&](int64_t i, T* panel) {
+    for (int64_t k = 0; k < depth; k++)
+      for (int64_t u = 0; u < width; u++)
+        panel[k * width + u] = i + u < count ? load_as<T>(from[(i + u) * step + k * k_step]) : T(0);
+  };
+  if (step == 1) {  // along the rows of memory, over all panels
+    const int64_t whole = count >= width ? (count - width) / tile + 1 : 0;
+    for (int64_t k = 0; k < depth; k++)
+      for (int64_t p = 0; p < whole; p++)
+        for (int u = 0; u < width; u += W)
+          store(to + p * size + k * width + u, load(from + k * k_step + p * tile + u));
+    for (int64_t p = whole; p * tile < count; p++) pack_slowly(p * tile, to + p * size);
+    return;
+  }
+  for (int64_t i = 0; i < count; i += tile, to += size) {
+    if (k_step != 1) {
+      pack_slowly(i, to);
+      continue;
+    }
+    const int64_t rows = std::min<int64_t>(count - i, tile);
+    for (int u = 0; u < width; u += W)
+      for (int64_t k = 0; k < depth; k += W)
+        transpose_block(from + (i + u) * step + k, step, int(std::clamp<int64_t>(rows - u, 0, W)),
+                        int(std::min<int64_t>(depth - k, W)), to + k * width + u, width);
+  }
+}
+
+// A block of C from A and B, each of them packed, or where it is (row and k steps).
+template <class T>
+struct Block {
+  int64_t m = 0, n = 0, depth = 0;
+  const T *a = nullptr, *b = nullptr;
+  int64_t a_row = 0, a_k = 0;        // of A where it is not packed
+  int64_t b_column = 0, b_k = 0;     // of B where it is not packed
+  bool packed_a = true, packed_b = true;
+  T* c = nullptr;
+  int64_t c_row = 0;
+  Start<T> start = {};
+};
+
+template <class T>
+void multiply_block(const Block<T>& block) {
+  constexpr int64_t kColumns = kTileColumns<T>;
+  TileCall<T> t;
+  t.depth = block.depth, t.c_row = block.c_row, t.a_row = block.a_row, t.a_k = block.a_k;
+  for (int64_t j = 0; j < block.n; j += kColumns) {
+    t.columns = std::min(block.n - j, kColumns);
+    t.b = block.packed_b ? block.b + j * block.depth : block.b + j * block.b_column;
+    t.b_k = block.packed_b ? kColumns : block.b_k;
+    for (int64_t i = 0; i < block.m; i += kTileRows) {
+      const int rows = int(std::min<int64_t>(block.m - i, kTileRows));
+      t.a = block.packed_a ? block.a + i / kTileRows * block.depth * kPanelRows<T> : block.a + i * block.a_row;
+      t.c = block.c + i * block.c_row + j;
+      t.start = block.start.at(i, j);
+      run_tile_of(rows, block.packed_a, t, std::make_integer_sequence<int, kTileRows>());
+    }
+  }
+}
+
+template <class T>
+T* panels(int slot, int64_t rows, int64_t tile, int64_t width) {
+  return static_cast<T*>(scratch(slot, (rows + tile - 1) / tile * kDepth * width * int64_t(sizeof(T))));
+}
+
+template <class S, class T>
+void gemm_small(int64_t m, int64_t n, int64_t k, Matrix<S> a, Matrix<S> b, T* c, int64_t c_row, Start<T> start) {
+  constexpr int64_t kColumns = kTileColumns<T>, kGroup = kGroupColumns * kColumns;
+  constexpr bool kConvert = !std::is_same_v<S, T>;
+  const bool few_columns = n <= 4 * kColumns;
+  const bool pack_a = kConvert || !(a.column == 1 ? few_columns && a.row <= 512 : a.row == 1 && few_columns);
+  const bool pack_b = kConvert || !(b.column == 1 && (m <= 2 * kTileRows || b.row <= kDirectRow));
+  T* a_panels = pack_a ? panels<T>(0, m, kTileRows, kPanelRows<T>) : nullptr;
+  T* b_panels = panels<T>(1, std::min(n, kGroup), kColumns, kColumns);
+  for (int64_t k0 = 0; k0 < k; k0 += kDepth) {
+    const int64_t depth = std::min(kDepth, k - k0);
+    const Matrix<S> a0 = a.at(0, k0);
+    if (pack_a) pack(a0.p, a.row, a.column, m, depth, kTileRows, kPanelRows<T>, a_panels);
+    for (int64_t j = 0; j < n;) {
+      const Matrix<S> b0 = b.at(k0, j);
+      const int64_t columns = std::min(n - j, kGroup), whole = columns / kColumns * kColumns;
+      Block<T> block{m, columns, depth, a_panels, b_panels};
+      block.a_row = a.row, block.a_k = a.column, block.b_column = b.column, block.b_k = b.row;
+      block.packed_a = pack_a, block.packed_b = pack_b || whole == 0;
+      if (!block.packed_b) block.n = whole;  // the rest, less than a tile, is packed in the next turn
+      else pack(b0.p, b.column, b.row, columns, depth, kColumns, kColumns, b_panels);
+      if constexpr (!kConvert) {
+        if (!pack_a) block.a = a0.p;
+        if (!block.packed_b) block.b = b0.p;
+      }
+      block.c = c + j, block.c_row = c_row;
+      block.start = k0 > 0 ? Start<T>{block.c, c_row} : start.at(0, j);
+      multiply_block(block);
+      j += block.n;
+    }
+  }
+}
+
+template <class S, class T>
+void gemm_large(int64_t m, int64_t n, int64_t k, Matrix<S> a, Matrix<S> b, T* c, int64_t c_row, Start<T> start) {
+  constexpr int64_t kColumns = kTileColumns<T>;
+  constexpr int64_t kRowGroup = kGroupRows * kTileRows, kColumnGroup = kGroupColumns * kColumns;
+  T *a_panels = panels<T>(0, m, kTileRows, kPanelRows<T>), *b_panels = panels<T>(1, n, kColumns, kColumns);
+  const int64_t down = (m + kRowGroup - 1) / kRowGroup, across = (n + kColumnGroup - 1) / kColumnGroup;
+  const int64_t blocks = (k + kDepth - 1) / kDepth, each = (k + blocks - 1) / blocks;
+  for (int64_t k0 = 0; k0 < k; k0 += each) {
+    const int64_t depth = std::min(each, k - k0);
+    const auto a_group = [=](int64_t i) { return a_panels + i * kGroupRows * depth * kPanelRows<T>; };
+    const auto b_group = [=](int64_t j) { return b_panels + j * kGroupColumns * depth * kColumns; };
+    parallel(down + across, [&](int64_t chunk) {
+      if (chunk < down) {
+        const int64_t i = chunk * kRowGroup;
+        pack(a.at(i, k0).p, a.row, a.column, std::min(m - i, kRowGroup), depth, kTileRows, kPanelRows<T>,
+             a_group(chunk));
+      } else {
+        const int64_t j = (chunk - down) * kColumnGroup;
+        pack(b.at(k0, j).p, b.column, b.row, std::min(n - j, kColumnGroup), depth, kColumns, kColumns,
+             b_group(chunk - down));
+      }
+    });
+    parallel(down * across, [&](int64_t chunk) {
+      const int64_t gi = chunk % down, gj = chunk / down, i = gi * kRowGroup, j = gj * kColumnGroup;
+      Block<T> block{std::min(m - i, kRowGroup), std::min(n - j, kColumnGroup), depth, a_group(gi), b_group(gj)};
+      block.c = c + i * c_row + j, block.c_row = c_row;
+      block.start = k0 > 0 ? Start<T>{block.c, c_row} : start.at(i, j);
+      multiply_block(block);
+    });
+  }
+}
+
+// Few rows or columns: c[i][j] is the product of two contiguous rows, R x 4 at a time.
+template <int R, class S, class T>
+void times_transposed(int64_t m, int64_t n, int64_t k, Matrix<S> a, Matrix<S> b, T* c, int64_t c_row,
+                      Start<T> start) {
+  constexpr int N = 4;
+  const int64_t whole = k / kWidth<T> * kWidth<T>;
+  for (int64_t i = 0; i < m; i += R)
+    for (int64_t j = 0; j < n; j += N) {
+      const S *rows[R], *columns[N];
+      for (int64_t u = 0; u < R; u++) rows[u] = a.p + std::min(i + u, m - 1) * a.row;
+      for (int64_t u = 0; u < N; u++) columns[u] = b.p + std::min(j + u, n - 1) * b.column;
+      Vector<T> sums[R][N] = {};
+      dot_tile<T, R, N>(
+          whole, [&](int u) { return rows[u]; }, [&](int u) { return columns[u]; }, sums);
+      for (int64_t u = 0; u < std::min<int64_t>(R, m - i); u++)
+        for (int64_t v = 0; v < std::min<int64_t>(N, n - j); v++) {
+          T s = sum_of<T>(sums[u][v]);
+          for (int64_t l = whole; l < k; l++) s += load_as<T>(rows[u][l]) * load_as<T>(columns[v][l]);
+          const int64_t row = i + u, column = j + v;
+          c[row * c_row + column] = s + (start.p ? start.p[row * start.row + column] : T(0));
+        }
+    }
+}
+
+// One row times a matrix with contiguous rows: c[j] = start[j] + a[k] b[k][j], eight rows of b a turn.
+template <class S, class T>
+void row_times_matrix(int64_t n, int64_t k, const S* a, int64_t a_k, const S* b, int64_t b_row, T* c,
+                      Start<T> start) {
+  constexpr int W = kWidth<T>;
+  if (!start.p) std::fill_n(c, n, T(0));
+  else if (start.p != c) std::copy_n(start.p, n, c);
+  for (int64_t i = 0; i < k; i += 8) {
+    T x[8];
+    const S* row[8];
+    for (int64_t u = 0; u < 8; u++) {
+      const bool inside = i + u < k;
+      x[u] = inside ? load_as<T>(a[(i + u) * a_k]) : T(0);
+      row[u] = b + (inside ? i + u : i) * b_row;
+    }
+    const int live = int(std::min<int64_t>(8, k - i));
+    int64_t j = 0;
+    if (live == 8)
+      for (; j + W <= n; j += W) {
+        const Vector<T> p = x[0] * load(row[0] + j) + x[1] * load(row[1] + j);
+        const Vector<T> q = x[2] * load(row[2] + j) + x[3] * load(row[3] + j);
+        const Vector<T> r = x[4] * load(row[4] + j) + x[5] * load(row[5] + j);
+        const Vector<T> s = x[6] * load(row[6] + j) + x[7] * load(row[7] + j);
+        store(c + j, load(c + j) + ((p + q) + (r + s)));
+      }
+    for (; j < n; j++)
+      for (int u = 0; u < live; u++) c[j] += x[u] * load_as<T>(row[u][j]);
+  }
+}
+
+}  // namespace
+}  // namespace bolide::inline BOLIDE_ISA

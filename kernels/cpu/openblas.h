@@ -1,0 +1,26 @@
+// openblas.h - OpenBLAS, opened at the first product that is large enough for it; see openblas.cpp.
+#pragma once
+#include "runtime/export.h"
+
+namespace bolide {
+
+// The signature of cblas_sgemm and cblas_dgemm, with 32-bit sizes.
+template <class T>
+using CblasGemm = void (*)(int order, int trans_a, int trans_b, int m, int n, int k, T alpha, const T* a, int lda,
+                           const T* b, int ldb, T beta, T* c, int ldc);
+inline constexpr int kCblasRowMajor = 101, kCblasNoTrans = 111, kCblasTrans = 112;
+
+struct OpenBlas {
+  CblasGemm<float> sgemm = nullptr;
+  CblasGemm<double> dgemm = nullptr;
+};
+
+// Null where there is none: then bolide's own kernels do all of the work. It is set to one thread, since the
+// chunks of a product are given out by bolide's own pool.
+const OpenBlas* openblas();
+
+// Where libscipy_openblas.so lies; the environment's BOLIDE_OPENBLAS goes first (empty: never use one). Has no
+// effect once the library has been looked for.
+BOLIDE_API void set_openblas_path(const char* path);
+
+}  // namespace bolide

@@ -1,0 +1,284 @@
+// reduce.cpp - the reductions of reduce.def, argmax and argmin, on any layout; compiled once per ISA.
+//
+// Two ways through memory. Rows: each result gathers its elements in blocks of 4096, which go into 64
+// independent partial results (what vector registers want); blocks are combined in pairs, so the rounding
+// error grows with log(n). Columns: where neighbours in memory belong to neighbouring results, a panel of
+// results runs down the rows together, 64 rows a partial. The order depends on the shape alone: the same
+// result for every number of threads.
+#include <vector>
+
+#include "kernels/cpu/convert.h"
+#include "kernels/cpu/cpu_kernels.h"
+#include "kernels/op_list.h"
+#include "kernels/threads.h"
+
+namespace bolide::inline BOLIDE_ISA {
+namespace {
+
+constexpr int64_t kLanes = 64, kBlock = 4096, kPanel = 1024, kRows = 64, kPiece = 16 * kBlock;
+
+template <class T>
+struct table {
+  using X = Num<T>;
+#define REDUCE(set, rule, empty, name, shift, start, add, merge, end, slope, doc)                  \
+  struct name {                                                                                    \
+    static constexpr unsigned kDTypes = set;                                                       \
+    static BOLIDE_FN X first() { return start; }                                                   \
+    static BOLIDE_FN X map([[maybe_unused]] X x, [[maybe_unused]] X s) { return add; }             \
+    static BOLIDE_FN X combine(X a, X b) { return merge; }                                         \
+    static BOLIDE_FN X finish(X a, [[maybe_unused]] X n, [[maybe_unused]] X p, [[maybe_unused]] X s) { \
+      return end;                                                                                  \
+    }                                                                                              \
+    struct Shift;                                                                                  \
+  };
+#include "kernels/reduce.def"
+  struct nothing {};
+#define REDUCE(set, rule, empty, name, shift, ...) \
+  struct shift_of_##name { using type = shift; };
+#include "kernels/reduce.def"
+};
+#define REDUCE(set, rule, empty, name, ...) \
+  template <class T> struct table<T>::name::Shift : shift_of_##name {};
+#include "kernels/reduce.def"
+
+// The input of a call: kept dimensions first, then the reduced ones.
+struct Layout {
+  int kept_rank = 0, reduced_rank = 0;
+  int64_t kept_shape[kMaxRank], kept_in[kMaxRank], kept_out[kMaxRank];
+  int64_t shape[kMaxRank], strides[kMaxRank];  // reduced
+  int64_t results = 1, n = 1;
+
+  explicit Layout(const ReduceCall& call) {
+    for (int d = 0; d < call.rank; d++) {
+      const int64_t size = call.shape[d], in = call.in.strides[d], out = call.out.strides[d];
+      const bool reduced = call.reduced >> d & 1;
+      (reduced ? n : results) *= size;
+      if (size == 1) continue;
+      if (reduced) push(reduced_rank, shape, size, strides, in, nullptr, 0);
+      else push(kept_rank, kept_shape, size, kept_in, in, kept_out, out);
+    }
+    if (!reduced_rank) shape[0] = n, strides[0] = 1, reduced_rank = 1;
+    if (!kept_rank) kept_shape[0] = results, kept_in[0] = kept_out[0] = 1, kept_rank = 1;
+  }
+  static void push(int& rank, int64_t* shape, int64_t size, int64_t* a, int64_t a_stride, int64_t* b, int64_t b_stride) {
+    if (rank > 0 && a[rank - 1] == a_stride * size && (!b || b[rank - 1] == b_stride * size)) shape[--rank] *= size;
+    else shape[rank] = size;
+    a[rank] = a_stride;
+    if (b) b[rank] = b_stride;
+    rank++;
+  }
+  // Where result r reads and writes, in elements.
+  void place(int64_t r, int64_t& in, int64_t& out) const {
+    in = out = 0;
+    for (int d = kept_rank - 1; d >= 0; r /= kept_shape[d--]) {
+      in += r % kept_shape[d] * kept_in[d];
+      out += r % kept_shape[d] * kept_out[d];
+    }
+  }
+};
+
+// Elements [begin, begin + n) of one result, as dense numbers: in place, or gathered into `block`.
+template <class T>
+const T* read(const ReduceCall& call, const Layout& l, int64_t base, int64_t begin, int64_t n, T* block) {
+  const int64_t size = item_size(call.in.dtype);
+  auto* data = static_cast<const char*>(call.in.data) + base * size;
+  const bool own = call.in.dtype == kComputeDTypes[int(call.compute)];
+  if (own && l.reduced_rank == 1 && l.strides[0] == 1) return reinterpret_cast<const T*>(data) + begin;
+  const LoadRun load = kLoads[int(call.in.dtype)][int(call.compute)];
+  for_each_run(l.reduced_rank, l.shape, l.strides, begin, n, [&](int64_t offset, int64_t length, int64_t done) {
+    load(data + offset * size, l.strides[l.reduced_rank - 1], block + done, length);
+  });
+  return block;
+}
+
+template <class R, class T>
+T reduce_block(const T* p, int64_t n, T s) {
+  if (n < kLanes / 2) {
+    Num<T> total = R::first();
+    for (int64_t i = 0; i < n; i++) total = R::combine(total, R::map(p[i], s));
+    return total.v;
+  }
+  T lanes[kLanes];
+  for (T& lane : lanes) lane = R::first().v;
+  int64_t i = 0;
+  for (; i + kLanes <= n; i += kLanes)
+#pragma GCC ivdep
+    for (int64_t j = 0; j < kLanes; j++) lanes[j] = R::combine(lanes[j], R::map(p[i + j], s)).v;
+  for (int64_t j = 0; i + j < n; j++) lanes[j] = R::combine(lanes[j], R::map(p[i + j], s)).v;
+  for (int64_t width = kLanes / 2; width > 0; width /= 2)
+    for (int64_t j = 0; j < width; j++) lanes[j] = R::combine(lanes[j], lanes[j + width]).v;
+  return lanes[0];
+}
+
+// Pairs of halves, cut at multiples of kBlock: the same tree whoever computes which part of it.
+template <class R, class T, class Leaf>
+T reduce_tree(int64_t begin, int64_t n, int64_t leaf_size, const Leaf& leaf) {
+  if (n <= leaf_size) return leaf(begin, n);
+  const int64_t half = (n / 2 + leaf_size - 1) / leaf_size * leaf_size;
+  const T a = reduce_tree<R, T>(begin, half, leaf_size, leaf);
+  return R::combine(a, reduce_tree<R, T>(begin + half, n - half, leaf_size, leaf)).v;
+}
+
+template <class R, class T>
+T reduce_row(const ReduceCall& call, const Layout& l, int64_t base, int64_t begin, int64_t n, T s) {
+  T block[kBlock];
+  return reduce_tree<R, T>(begin, n, kBlock, [&](int64_t at, int64_t count) {
+    return reduce_block<R>(read(call, l, base, at, count, block), count, s);
+  });
+}
+
+// One result over many elements: pieces in parallel, then the upper part of the tree.
+template <class R, class T>
+T reduce_long_row(const ReduceCall& call, const Layout& l, int64_t base, T s) {
+  const int64_t pieces = (l.n + kPiece - 1) / kPiece;
+  std::vector<T> parts(pieces);
+  parallel(pieces, [&](int64_t i) {
+    parts[i] = reduce_row<R>(call, l, base, i * kPiece, std::min(kPiece, l.n - i * kPiece), s);
+  });
+  return reduce_tree<R, T>(0, pieces, 1, [&](int64_t i, int64_t) { return parts[i]; });
+}
+
+template <class R, class T>
+T reduce_one(const ReduceCall& call, const Layout& l, int64_t base);
+
+// A reduction with a shift needs another one first: the mean of var, the largest of logsumexp.
+template <class R, class T>
+T shift_of(const ReduceCall& call, const Layout& l, int64_t base) {
+  using Shift = typename R::Shift::type;
+  if constexpr (std::is_same_v<Shift, typename table<T>::nothing>) return T(0);
+  else return reduce_one<Shift, T>(call, l, base);
+}
+template <class R, class T>
+T reduce_one(const ReduceCall& call, const Layout& l, int64_t base) {
+  const T s = shift_of<R, T>(call, l, base);
+  const T total = l.n > kPiece ? reduce_long_row<R>(call, l, base, s) : reduce_row<R>(call, l, base, 0, l.n, s);
+  return R::finish(total, T(l.n), T(call.parameter), s).v;
+}
+
+template <class T>
+void write(const ReduceCall& call, int64_t at, T value) {
+  const DType dtype = call.out.dtype;
+  kStores[int(dtype)][int(call.compute)](&value, static_cast<char*>(call.out.data) + at * item_size(dtype), 1, 1);
+}
+
+template <class R, class T>
+void reduce_rows(const ReduceCall& call, const Layout& l) {
+  const int64_t grain = std::max<int64_t>(1, 2 * kBlock / std::max<int64_t>(l.n, 16));
+  auto one = [&](int64_t r) {
+    int64_t in, out;
+    l.place(r, in, out);
+    write(call, out, reduce_one<R, T>(call, l, in));
+  };
+  if (l.n > kPiece) {  // parallel within each
+    for (int64_t r = 0; r < l.results; r++) one(r);
+    return;
+  }
+  parallel_rows(l.results, grain, [&](int64_t begin, int64_t end) {
+    for (int64_t r = begin; r < end; r++) one(r);
+  });
+}
+
+// ------------------------------------------------------------------------------------------------- columns
+// `columns` neighbouring results from `first` on, each over all l.n elements; totals gets the results.
+template <class R, class T>
+void reduce_panel(const ReduceCall& call, const Layout& l, int64_t base, int64_t columns, T* totals) {
+  T shift[kPanel] = {}, block[kPanel], row[kPanel];
+  using Shift = typename R::Shift::type;
+  if constexpr (!std::is_same_v<Shift, typename table<T>::nothing>) reduce_panel<Shift>(call, l, base, columns, shift);
+  const int64_t size = item_size(call.in.dtype);
+  const LoadRun load = kLoads[int(call.in.dtype)][int(call.compute)];
+  const bool own = call.in.dtype == kComputeDTypes[int(call.compute)];
+  auto* data = static_cast<const char*>(call.in.data) + base * size;
+  std::fill_n(totals, columns, R::first().v);
+  for (int64_t r = 0; r < l.n; r += kRows) {
+    std::fill_n(block, columns, R::first().v);
+    for (int64_t i = r; i < std::min(r + kRows, l.n); i++) {
+      int64_t offset = 0, rest = i;
+      for (int d = l.reduced_rank - 1; d >= 0; rest /= l.shape[d--]) offset += rest % l.shape[d] * l.strides[d];
+      const T* x = reinterpret_cast<const T*>(data + offset * size);
+      if (!own) load(data + offset * size, 1, row, columns), x = row;
+#pragma GCC ivdep
+      for (int64_t j = 0; j < columns; j++) block[j] = R::combine(block[j], R::map(x[j], shift[j])).v;
+    }
+    for (int64_t j = 0; j < columns; j++) totals[j] = R::combine(totals[j], block[j]).v;
+  }
+  for (int64_t j = 0; j < columns; j++) totals[j] = R::finish(totals[j], T(l.n), T(call.parameter), shift[j]).v;
+}
+
+template <class R, class T>
+void reduce_columns(const ReduceCall& call, const Layout& l) {
+  const int64_t inner = l.kept_shape[l.kept_rank - 1], panels = (inner + kPanel - 1) / kPanel;
+  parallel(l.results / inner * panels, [&](int64_t chunk) {
+    const int64_t column = chunk % panels * kPanel, columns = std::min(kPanel, inner - column);
+    int64_t in, out;
+    l.place(chunk / panels * inner + column, in, out);
+    T totals[kPanel];
+    reduce_panel<R>(call, l, in, columns, totals);
+    for (int64_t j = 0; j < columns; j++) write(call, out + j * l.kept_out[l.kept_rank - 1], totals[j]);
+  });
+}
+
+
+template <class R, class T>
+void reduce_as(const ReduceCall& call, const Layout& l) {
+  const bool columns = l.kept_in[l.kept_rank - 1] == 1 && l.kept_shape[l.kept_rank - 1] >= 8 &&
+                       l.strides[l.reduced_rank - 1] != 1 && l.n > 1;
+  if (columns) reduce_columns<R, T>(call, l);
+  else reduce_rows<R, T>(call, l);
+}
+
+// ------------------------------------------------------------------------------------------ argmax, argmin
+template <class T>
+void find_extreme(const ReduceCall& call, const Layout& l) {
+  const bool largest = call.op == ReductionOp::argmax;
+  parallel_rows(l.results, std::max<int64_t>(1, kBlock / l.n), [&](int64_t begin, int64_t end) {
+    T block[kBlock];
+    for (int64_t r = begin; r < end; r++) {
+      int64_t in, out, place = 0;
+      l.place(r, in, out);
+      T best = 0;
+      for (int64_t at = 0; at < l.n; at += kBlock) {
+        const int64_t n = std::min(kBlock, l.n - at);
+        const T* p = read(call, l, in, at, n, block);
+        for (int64_t i = 0; i < n; i++) {
+          const bool better = largest ? p[i] > best : p[i] < best;
+          if ((at + i == 0) | ((better | (p[i] != p[i])) & (best == best))) best = p[i], place = at + i;
+        }
+      }
+      static_cast<int64_t*>(call.out.data)[out] = place;
+    }
+  });
+}
+
+
+template <class T>
+void reduce_of(const ReduceCall& call) {
+  const Layout l(call);
+  if (l.results == 0) return;
+  switch (call.op) {
+#define REDUCE(set, rule, empty, name, ...)                                                   \
+  case ReductionOp::name:                                                                     \
+    if constexpr ((table<T>::name::kDTypes & (std::is_floating_point_v<T> ? Float : IntBool)) != 0) \
+      return reduce_as<typename table<T>::name, T>(call, l);                                  \
+    else break;
+#include "kernels/reduce.def"
+    case ReductionOp::argmax:
+    case ReductionOp::argmin: return find_extreme<T>(call, l);
+    case ReductionOp::kCount: break;
+  }
+  raise(ErrorKind::NotImplemented, "reduce", "a dtype with a kernel on device cpu", name_of(call.in.dtype));
+}
+
+}  // namespace
+
+void reduce(const ReduceCall& call) {
+  check_real(call.in.dtype, "reduce");
+  switch (call.compute) {
+    case Compute::F32: return reduce_of<float>(call);
+    case Compute::F64: return reduce_of<double>(call);
+    case Compute::I32: return reduce_of<int32_t>(call);
+    default: return reduce_of<int64_t>(call);
+  }
+}
+
+}  // namespace bolide::inline BOLIDE_ISA

@@ -1,0 +1,11 @@
+// cuda_kernels.h - every CUDA kernel: one function per line of kernels.def that the device has.
+#pragma once
+#include "kernels/kernels.h"
+#include "kernels/num.h"
+
+namespace bolide::inline BOLIDE_ISA {
+
+#define KERNEL(name, Call) void name(const Call&);
+#include "kernels/kernels.def"
+
+}  // namespace bolide::inline BOLIDE_ISA

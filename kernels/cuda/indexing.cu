@@ -1,0 +1,233 @@
+// indexing.cu - rows taken from places of an array, put there or added there; and where these places are.
+//
+// Putting and adding must come out as if done in order, and the same in every run. So the rows are sorted by place
+// and number (a bitonic sort: Batcher 1968; all keys differ, so that there is one order): of the rows for one place
+// the last is put, or all are added in turn, by the threads that have the first of them. No floating-point atomics.
+#include "kernels/cuda/cuda_kernels.h"
+#include "kernels/cuda/layout.cuh"
+#include "kernels/cuda/numbers.cuh"
+#include "kernels/cuda/scratch.h"
+
+namespace bolide::inline BOLIDE_ISA {
+namespace {
+
+struct Key {
+  int64_t offset, row;
+  friend BOLIDE_FN bool operator>(const Key& a, const Key& b) {
+    return a.offset != b.offset ? a.offset > b.offset : a.row > b.row;
+  }
+};
+struct IndexArguments {
+  void *array = nullptr, *values = nullptr;
+  const int64_t* offsets = nullptr;
+  Key* keys = nullptr;
+  int64_t count = 0, padded = 0;  // rows, and the power of two that is sorted
+  Layout<1> inner;
+};
+
+// ---------------------------------------------------------------------------------------------------- taking
+template <class T>
+__global__ void __launch_bounds__(kThreads) take_kernel(BOLIDE_ARGUMENTS(IndexArguments, a)) {
+  const int64_t n = a.count * a.inner.count;
+  for (int64_t i = thread_of_grid(); i < n; i += threads_of_grid()) {
+    const int64_t row = i / a.inner.count;
+    int64_t at[1];
+    a.inner.place(i - row * a.inner.count, at);
+    static_cast<T*>(a.values)[i] = static_cast<const T*>(a.array)[a.offsets[row] + at[0]];
+  }
+}
+
+// --------------------------------------------------------------------------------------------------- sorting
+constexpr int kTile = 1024;  // keys that a block sorts in shared memory, two to a thread
+
+__global__ void __launch_bounds__(kThreads) make_keys_kernel(BOLIDE_ARGUMENTS(IndexArguments, a)) {
+  constexpr int64_t kLast = 0x7fffffffffffffff;
+  for (int64_t i = thread_of_grid(); i < a.padded; i += threads_of_grid())
+    a.keys[i] = {i < a.count ? a.offsets[i] : kLast, i};
+}
+// Orders the pair number `pair` of those that are `distance` apart within runs of `run` keys, up or down in turn.
+__device__ inline void order_pair(Key* keys, int64_t pair, int64_t distance, int64_t run, int64_t first) {
+  const int64_t i = pair / distance * distance * 2 + pair % distance;
+  const bool down = (first + i) & run;
+  const Key a = keys[i], b = keys[i + distance];
+  if (down ? b > a : a > b) keys[i] = b, keys[i + distance] = a;
+}
+__global__ void __launch_bounds__(kThreads) sort_pass_kernel(Key* keys, int64_t padded, int64_t distance, int64_t run) {
+  for (int64_t pair = thread_of_grid(); pair < padded / 2; pair += threads_of_grid())
+    order_pair(keys, pair, distance, run, 0);
+}
+// All passes that stay within a tile: for runs of first_run to last_run keys.
+__global__ void __launch_bounds__(kTile / 2) sort_tile_kernel(Key* keys, int64_t tile_size, int64_t first_run,
+                                                              int64_t last_run) {
+  BOLIDE_SHARED(Key, tile, [kTile]);
+  const int64_t first = int64_t(blockIdx.x) * tile_size;
+  for (int64_t i = threadIdx.x; i < tile_size; i += blockDim.x) tile[i] = keys[first + i];
+  for (int64_t run = first_run; run <= last_run; run *= 2)
+    for (int64_t distance = run / 2 < tile_size / 2 ? run / 2 : tile_size / 2; distance > 0; distance /= 2) {
+      __syncthreads();
+      order_pair(tile, threadIdx.x, distance, run, first);
+    }
+  __syncthreads();
+  for (int64_t i = threadIdx.x; i < tile_size; i += blockDim.x) keys[first + i] = tile[i];
+}
+void sort_keys(Key* keys, int64_t padded, StreamHandle stream) {
+  const int64_t tile = padded < kTile ? padded : kTile;
+  const dim3 tiles(unsigned(padded / tile)), threads(unsigned(tile / 2));
+  launch("index", sort_tile_kernel, tiles, threads, stream, keys, tile, int64_t(2), tile);
+  const Walk walk(padded / 2);
+  for (int64_t run = 2 * tile; run <= padded; run *= 2) {
+    for (int64_t distance = run / 2; distance >= tile; distance /= 2)
+      launch("index", sort_pass_kernel, walk.grid, walk.block, stream, keys, padded, distance, run);
+    launch("index", sort_tile_kernel, tiles, threads, stream, keys, tile, run, run);
+  }
+}
+
+// -------------------------------------------------------------------------------------------- putting, adding
+template <class T>
+__global__ void __launch_bounds__(kThreads) put_kernel(BOLIDE_ARGUMENTS(IndexArguments, a)) {
+  const int64_t n = a.count * a.inner.count;
+  for (int64_t i = thread_of_grid(); i < n; i += threads_of_grid()) {
+    const int64_t p = i / a.inner.count, j = i - p * a.inner.count;
+    const Key key = a.keys[p];
+    if (p + 1 < a.count && a.keys[p + 1].offset == key.offset) continue;  // a later one wins
+    int64_t at[1];
+    a.inner.place(j, at);
+    static_cast<T*>(a.array)[key.offset + at[0]] = static_cast<const T*>(a.values)[key.row * a.inner.count + j];
+  }
+}
+
+template <class T>
+struct ComplexSum {
+  T real, imaginary;
+  BOLIDE_FN ComplexSum operator+(ComplexSum b) const { return {real + b.real, imaginary + b.imaginary}; }
+};
+template <class S>
+BOLIDE_FN auto to_sum(S x) {
+  if constexpr (std::is_same_v<S, F16> || std::is_same_v<S, BF16>) return to_float(x);
+  else return x;
+}
+template <class S, class A>
+BOLIDE_FN S from_sum(A x) {
+  if constexpr (std::is_same_v<S, A>) return x;
+  else return store_as<S>(x);
+}
+template <class S>
+__global__ void __launch_bounds__(kThreads) add_kernel(BOLIDE_ARGUMENTS(IndexArguments, a)) {
+  const int64_t n = a.count * a.inner.count;
+  for (int64_t i = thread_of_grid(); i < n; i += threads_of_grid()) {
+    const int64_t p = i / a.inner.count, j = i - p * a.inner.count;
+    const int64_t offset = a.keys[p].offset;
+    if (p > 0 && a.keys[p - 1].offset == offset) continue;  // the first one's threads add them all
+    int64_t at[1];
+    a.inner.place(j, at);
+    S* place = static_cast<S*>(a.array) + offset + at[0];
+    auto sum = to_sum(*place);
+    for (int64_t q = p; q < a.count && a.keys[q].offset == offset; q++)
+      sum = decltype(sum)(sum + to_sum(static_cast<const S*>(a.values)[a.keys[q].row * a.inner.count + j]));
+    *place = from_sum<S>(sum);
+  }
+}
+
+void put_or_add(const IndexCall& call, IndexArguments& a) {
+  a.padded = 2;
+  while (a.padded < a.count) a.padded *= 2;
+  const Scratch keys(a.padded * int64_t(sizeof(Key)), call.stream);
+  a.keys = keys.as<Key>();
+  const Walk all(a.padded), walk(a.count * a.inner.count);
+  launch("index", make_keys_kernel, all.grid, all.block, call.stream, a);
+  sort_keys(a.keys, a.padded, call.stream);
+  const auto add = [&]<class S>(S) { launch("index_add", add_kernel<S>, walk.grid, walk.block, call.stream, a); };
+  if (call.mode == IndexCall::Put)
+    for_size(item_size(call.dtype),
+             [&]<class T> { launch("index_put", put_kernel<T>, walk.grid, walk.block, call.stream, a); });
+  else if (call.dtype == DType::C64) add(ComplexSum<float>());
+  else if (call.dtype == DType::C128) add(ComplexSum<double>());
+  else with_storage(call.dtype, add);
+}
+
+// --------------------------------------------------------------------------------------------------- offsets
+constexpr int kKeys = 4;  // index arrays of a launch
+constexpr int64_t kNoneBad = 0x7f7f7f7f7f7f7f7f;
+
+struct OffsetArguments {
+  const void* data[kKeys] = {};
+  DType dtype[kKeys] = {};
+  int64_t sizes[kKeys] = {}, strides[kKeys] = {};
+  Layout<kKeys> layout;
+  int keys = 0, first_key = 0;
+  int64_t* offsets = nullptr;
+  int64_t* bad = nullptr;
+  long long* first_bad = nullptr;  // the smallest of element * kMaxRank + key
+};
+__global__ void __launch_bounds__(kThreads) offsets_kernel(BOLIDE_ARGUMENTS(OffsetArguments, a)) {
+  for (int64_t i = thread_of_grid(); i < a.layout.count; i += threads_of_grid()) {
+    int64_t at[kKeys];
+    a.layout.place(i, at);
+    int64_t offset = a.first_key ? a.offsets[i] : 0;
+    for (int k = 0; k < a.keys; k++) {
+      const int64_t index = load_any<int64_t>(a.data[k], a.dtype[k], at[k]), size = a.sizes[k];
+      if (index < -size || index >= size) {
+        atomicMin(a.first_bad, static_cast<long long>(i * kMaxRank + a.first_key + k));
+        continue;
+      }
+      offset += (index < 0 ? index + size : index) * a.strides[k];
+    }
+    a.offsets[i] = offset;
+  }
+}
+__global__ void report_kernel(BOLIDE_ARGUMENTS(OffsetArguments, a)) {
+  const int64_t found = *a.first_bad;
+  const int k = int(found % kMaxRank) - a.first_key;
+  if (found == kNoneBad) {
+    a.bad[0] = 0, a.bad[1] = -1;
+  } else if (k >= 0 && k < a.keys) {
+    int64_t at[kKeys];
+    a.layout.place(found / kMaxRank, at);
+    a.bad[0] = load_any<int64_t>(a.data[k], a.dtype[k], at[k]), a.bad[1] = a.first_key + k;
+  }
+}
+
+OffsetArguments offset_arguments(const IndexOffsetsCall& call, int first_key) {
+  OffsetArguments a;
+  const int64_t* strides[kKeys] = {};
+  a.first_key = first_key, a.keys = call.keys - first_key < kKeys ? call.keys - first_key : kKeys;
+  for (int k = 0; k < a.keys; k++) {
+    const Operand& index = call.indices[first_key + k];
+    if (!contains(IntBool, index.dtype)) raise_dtype("index", index.dtype);
+    a.data[k] = index.data, a.dtype[k] = index.dtype, strides[k] = index.strides;
+    a.sizes[k] = call.sizes[first_key + k], a.strides[k] = call.strides[first_key + k];
+  }
+  a.layout = Layout<kKeys>("index", call.rank, call.shape, {strides[0], strides[1], strides[2], strides[3]});
+  a.offsets = call.offsets, a.bad = call.bad;
+  return a;
+}
+
+}  // namespace
+
+void index(const IndexCall& call) {
+  IndexArguments a;
+  a.array = call.array, a.values = call.values, a.offsets = call.offsets, a.count = call.count;
+  a.inner = Layout<1>("index", call.inner_rank, call.inner_shape, {call.inner_strides});
+  if (a.count * a.inner.count == 0) return;
+  if (call.mode != IndexCall::Take) return put_or_add(call, a);
+  const Walk walk(a.count * a.inner.count);
+  for_size(item_size(call.dtype),
+           [&]<class T> { launch("index", take_kernel<T>, walk.grid, walk.block, call.stream, a); });
+}
+
+void index_offsets(const IndexOffsetsCall& call) {
+  const Scratch first_bad(sizeof(long long), call.stream);
+  {
+    const DeviceScope scope(call.stream.device);
+    check_cuda(cudaMemsetAsync(first_bad.as<void>(), 0x7f, sizeof(long long), stream_of(call.stream)), "index");
+  }
+  for (int first_key = 0; first_key < call.keys; first_key += kKeys) {
+    OffsetArguments a = offset_arguments(call, first_key);
+    a.first_bad = first_bad.as<long long>();
+    const Walk walk(a.layout.count);
+    launch("index", offsets_kernel, walk.grid, walk.block, call.stream, a);
+    launch("index", report_kernel, dim3(1), dim3(1), call.stream, a);
+  }
+}
+
+}  // namespace bolide::inline BOLIDE_ISA

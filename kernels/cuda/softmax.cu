@@ -1,0 +1,194 @@
+// softmax.cu - softmax, log-softmax and cross entropy of rows, and their gradients.
+//
+// A team of threads takes a row: it finds the largest number and the sum in one read, with states that combine
+// (Milakov and Gimelshein 2018), and reads the row again, mostly from cache, to write. Half types are computed in
+// float. Sums have an order that depends on the length alone.
+#include "kernels/cuda/cuda_kernels.h"
+#include "kernels/cuda/numbers.cuh"
+#include "kernels/cuda/rows.cuh"
+#include "kernels/math.h"
+
+namespace bolide::inline BOLIDE_ISA {
+namespace {
+
+// The largest of some numbers, and the sum of exp(x - top).
+template <class T>
+struct TopAndSum {
+  T top, sum;
+
+  static BOLIDE_FN TopAndSum none() { return {-kInf<T>, 0}; }
+  __device__ TopAndSum shuffle_xor(int lanes) const {
+    return {__shfl_xor_sync(0xffffffffu, top, lanes), __shfl_xor_sync(0xffffffffu, sum, lanes)};
+  }
+  static BOLIDE_FN TopAndSum combine(TopAndSum a, TopAndSum b) {
+    const Num<T> top = maximum(Num<T>(a.top), Num<T>(b.top));
+    if (top.v == -kInf<T>) return {top.v, 0};  // no numbers, or only -inf: exp(-inf - -inf) would be NaN
+    return {top.v, (a.sum * exp(Num<T>(a.top) - top) + b.sum * exp(Num<T>(b.top) - top)).v};
+  }
+};
+// Of a whole row, for all threads of the team. A row of -inf alone gives top -inf and sum NaN, as exp does.
+template <class S>
+__device__ inline TopAndSum<ComputeOf<S>> top_and_sum(const S* x, int64_t n) {
+  using T = ComputeOf<S>;
+  BOLIDE_SHARED(TopAndSum<T>, partial, [kTeam / kWarp]);
+  TopAndSum<T> state = TopAndSum<T>::none();
+  for (int64_t i = threadIdx.x; i < n; i += blockDim.x)
+    state = TopAndSum<T>::combine(state, {load_as<T>(x[i]), T(1)});
+  state = team_combine(state, TopAndSum<T>::combine, partial);
+  if (state.top == -kInf<T>) state.sum = kNan<T>;
+  return state;
+}
+template <class T>
+BOLIDE_FN T sum_of(T a, T b) { return a + b; }
+
+template <class S>
+struct SoftmaxArguments {
+  const S *x = nullptr, *g = nullptr;
+  S* out = nullptr;
+  int64_t rows = 0, columns = 0;
+};
+
+template <class S, bool logarithm>
+__global__ void __launch_bounds__(kTeam) softmax_kernel(BOLIDE_ARGUMENTS(SoftmaxArguments<S>, a)) {
+  using T = ComputeOf<S>;
+  for_team_rows(a.rows, [&](int64_t r) {
+    const S* x = a.x + r * a.columns;
+    S* out = a.out + r * a.columns;
+    const TopAndSum<T> row = top_and_sum(x, a.columns);
+    const Num<T> top = row.top, inverse = 1 / Num<T>(row.sum), log_sum = log(Num<T>(row.sum));
+    for (int64_t i = threadIdx.x; i < a.columns; i += blockDim.x) {
+      const Num<T> shifted = Num<T>(load_as<T>(x[i])) - top;
+      out[i] = store_as<S>(logarithm ? (shifted - log_sum).v : (exp(shifted) * inverse).v);
+    }
+  });
+}
+
+template <class S, bool logarithm>
+__global__ void __launch_bounds__(kTeam) softmax_gradient_kernel(BOLIDE_ARGUMENTS(SoftmaxArguments<S>, a)) {
+  using T = ComputeOf<S>;
+  BOLIDE_SHARED(T, partial, [kTeam / kWarp]);
+  for_team_rows(a.rows, [&](int64_t r) {
+    const S *y = a.x + r * a.columns, *g = a.g + r * a.columns;
+    S* out = a.out + r * a.columns;
+    T sum = 0;
+    for (int64_t i = threadIdx.x; i < a.columns; i += blockDim.x)
+      sum += logarithm ? load_as<T>(g[i]) : load_as<T>(g[i]) * load_as<T>(y[i]);
+    sum = team_combine(sum, sum_of<T>, partial);
+    for (int64_t i = threadIdx.x; i < a.columns; i += blockDim.x) {
+      const Num<T> yi = load_as<T>(y[i]), gi = load_as<T>(g[i]);
+      out[i] = store_as<S>(logarithm ? (gi - exp(yi) * sum).v : ((gi - sum) * yi).v);
+    }
+  });
+}
+
+// -------------------------------------------------------------------------------------------- cross entropy
+template <class S>
+struct CrossEntropyArguments {
+  using T = ComputeOf<S>;
+  const S *x = nullptr, *weight = nullptr, *g = nullptr;
+  const int64_t* target = nullptr;
+  S *losses = nullptr, *row_weights = nullptr, *out = nullptr;
+  T* log_sums = nullptr;
+  int64_t* bad = nullptr;
+  int64_t rows = 0, columns = 0, ignore_index = 0, g_stride = 0;
+  bool logits = true;
+
+  __device__ bool is_right(int64_t t) const { return uint64_t(t) < uint64_t(columns) || t == ignore_index; }
+  __device__ T weight_of(int64_t t) const {
+    if (t == ignore_index) return T(0);
+    return weight ? load_as<T>(weight[t]) : T(1);
+  }
+};
+
+// Looks for a target that is no class: the first one is reported. One block, so that the order is that of rows.
+template <class S>
+__global__ void __launch_bounds__(kTeam) check_targets_kernel(BOLIDE_ARGUMENTS(CrossEntropyArguments<S>, a)) {
+  BOLIDE_SHARED(int64_t, partial, [kTeam / kWarp]);
+  int64_t first = a.rows;
+  for (int64_t r = threadIdx.x; r < a.rows && first == a.rows; r += blockDim.x)
+    if (!a.is_right(a.target[r])) first = r;
+  first = team_combine(first, [](int64_t p, int64_t q) { return p < q ? p : q; }, partial);
+  if (threadIdx.x == 0 && first < a.rows) a.bad[0] = a.target[first], a.bad[1] = 0;
+}
+
+template <class S>
+__global__ void __launch_bounds__(kTeam) cross_entropy_kernel(BOLIDE_ARGUMENTS(CrossEntropyArguments<S>, a)) {
+  using T = ComputeOf<S>;
+  for_team_rows(a.rows, [&](int64_t r) {
+    const S* x = a.x + r * a.columns;
+    const int64_t t = a.target[r];
+    const bool ignored = t == a.ignore_index, right = a.is_right(t);
+    TopAndSum<T> row = TopAndSum<T>::none();
+    if (a.logits) row = top_and_sum(x, a.columns);
+    if (threadIdx.x || !right) return;
+    const T weight = a.weight_of(t), at_target = ignored ? T(0) : load_as<T>(x[t]);
+    T loss = -at_target;
+    if (a.logits) {
+      const T log_sum = log(Num<T>(row.sum)).v;
+      loss = log_sum - (at_target - row.top);  // without the rounding of top + log(sum)
+      a.log_sums[r] = row.top + log_sum;
+    }
+    a.losses[r] = store_as<S>(ignored ? T(0) : weight * loss);
+    a.row_weights[r] = store_as<S>(weight);
+  });
+}
+
+template <class S>
+__global__ void __launch_bounds__(kTeam) cross_entropy_gradient_kernel(
+    BOLIDE_ARGUMENTS(CrossEntropyArguments<S>, a)) {
+  using T = ComputeOf<S>;
+  for_team_rows(a.rows, [&](int64_t r) {
+    const S* x = a.x + r * a.columns;
+    S* out = a.out + r * a.columns;
+    const int64_t t = a.target[r];
+    const bool counts = t != a.ignore_index && a.is_right(t);
+    const T scale = counts ? load_as<T>(a.g[r * a.g_stride]) * a.weight_of(t) : T(0);
+    const Num<T> log_sum = a.logits && counts ? a.log_sums[r] : T(0);
+    for (int64_t i = threadIdx.x; i < a.columns; i += blockDim.x) {
+      const T hit = i == t ? T(1) : T(0);
+      const T softmax = a.logits && counts ? exp(Num<T>(load_as<T>(x[i])) - log_sum).v : T(0);
+      out[i] = store_as<S>(counts ? (softmax - hit) * scale : T(0));
+    }
+  });
+}
+
+template <class S>
+void run_softmax(const char* op, const SoftmaxCall& call) {
+  const SoftmaxArguments<S> a{static_cast<const S*>(call.x), static_cast<const S*>(call.g),
+                              static_cast<S*>(call.out), call.rows, call.columns};
+  auto* kernel = call.backward ? call.log ? softmax_gradient_kernel<S, true> : softmax_gradient_kernel<S, false>
+                 : call.log    ? softmax_kernel<S, true>
+                               : softmax_kernel<S, false>;
+  const RowGrid grid(call.rows, call.columns);
+  launch(op, kernel, grid.grid, grid.block, call.stream, a);
+}
+template <class S>
+void run_cross_entropy(const CrossEntropyCall& call) {
+  CrossEntropyArguments<S> a;
+  a.x = static_cast<const S*>(call.x), a.weight = static_cast<const S*>(call.weight);
+  a.g = static_cast<const S*>(call.g), a.target = call.target, a.bad = call.bad;
+  a.losses = static_cast<S*>(call.losses), a.row_weights = static_cast<S*>(call.row_weights);
+  a.out = static_cast<S*>(call.out), a.log_sums = static_cast<ComputeOf<S>*>(call.log_sums);
+  a.rows = call.rows, a.columns = call.columns, a.ignore_index = call.ignore_index, a.g_stride = call.g_stride;
+  a.logits = call.logits;
+  if (call.bad)
+    launch("cross_entropy", check_targets_kernel<S>, dim3(1), dim3(call.rows > 64 ? kTeam : kWarp), call.stream, a);
+  const RowGrid grid(call.rows, call.columns);
+  launch("cross_entropy", call.backward ? cross_entropy_gradient_kernel<S> : cross_entropy_kernel<S>, grid.grid,
+         grid.block, call.stream, a);
+}
+
+}  // namespace
+
+void softmax(const SoftmaxCall& call) {
+  if (call.rows == 0 || call.columns == 0) return;
+  const char* op = call.log ? "log_softmax" : "softmax";
+  for_float(op, call.dtype, [&]<class S> { run_softmax<S>(op, call); });
+}
+
+void cross_entropy(const CrossEntropyCall& call) {
+  if (call.rows == 0) return;
+  for_float("cross_entropy", call.dtype, [&]<class S> { run_cross_entropy<S>(call); });
+}
+
+}  // namespace bolide::inline BOLIDE_ISA

@@ -1,0 +1,290 @@
+// math.h - the functions that formulas of the op table may call.
+//
+// float: branch-free polynomials (coefficients by fit.py) that the compiler vectorises; on a GPU the CUDA
+// library. double: the C library, exact and slow. Errors in ULP: docs/accuracy.md.
+// To add one: a function of Num, constrained to numbers (Num<T> or `Numeric` in its signature), so that the
+// search for saved tensors and the compiler's errors stay at the line of the table.
+#pragma once
+#include <cmath>
+#include <limits>
+
+#include "kernels/num.h"
+
+namespace bolide::inline BOLIDE_ISA {
+
+inline constexpr double kLn2 = 0.693147180559945309, kLn10 = 2.30258509299404568,
+                        kTwoByRootPi = 1.12837916709551257;
+
+#define BOLIDE_MATH template <class T> BOLIDE_FN Num<T>
+
+template <class T>
+inline constexpr T kInf = std::numeric_limits<T>::infinity();
+template <class T>  // the start of a maximum: -inf, or the smallest integer
+inline constexpr T kLowest = std::is_floating_point_v<T> ? -kInf<T> : std::numeric_limits<T>::lowest();
+template <class T>
+inline constexpr T kHighest = std::is_floating_point_v<T> ? kInf<T> : std::numeric_limits<T>::max();
+template <class T>
+inline constexpr T kNan = std::numeric_limits<T>::quiet_NaN();
+
+// Horner's rule, highest power first.
+template <class X, class... C>
+BOLIDE_FN X polynomial(X x, double first, C... rest) {
+  X p = first;
+  ((p = multiply_add(p, x, X(rest))), ...);
+  return p;
+}
+
+// -------------------------------------------------------------------------- signs, order, rounding
+BOLIDE_MATH abs(Num<T> x) {
+  if constexpr (std::is_floating_point_v<T>)
+    return from_bits<T>(bits(x) & std::numeric_limits<IntOf<T>>::max());
+  else return select(x < 0, -x, x);
+}
+BOLIDE_MATH copysign(Num<T> x, std::type_identity_t<Num<T>> sign) {
+  constexpr auto magnitude = std::numeric_limits<IntOf<T>>::max();
+  return from_bits<T>((bits(x) & magnitude) | (bits(sign) & ~magnitude));
+}
+template <class T>
+BOLIDE_FN Mask<T> isnan(Num<T> x) { return x != x; }
+template <class T>
+BOLIDE_FN Mask<T> isinf(Num<T> x) {
+  if constexpr (std::is_floating_point_v<T>) return abs(x) == kInf<T>;
+  else return x != x;
+}
+template <class T>
+BOLIDE_FN Mask<T> isfinite(Num<T> x) {
+  if constexpr (std::is_floating_point_v<T>) return abs(x) < kInf<T>;
+  else return x == x;
+}
+BOLIDE_MATH maximum(Num<T> a, std::type_identity_t<Num<T>> b) {
+  return select((a > b) | (a != a), a, b);
+}
+BOLIDE_MATH minimum(Num<T> a, std::type_identity_t<Num<T>> b) {
+  return select((a < b) | (a != a), a, b);
+}
+BOLIDE_MATH sqrt(Num<T> x) { return T(std::sqrt(x.v)); }
+#define BOLIDE_ROUNDING(name, function)                              \
+  BOLIDE_MATH name(Num<T> x) {                                       \
+    if constexpr (std::is_floating_point_v<T>) return function(x.v); \
+    else return x;                                                   \
+  }
+BOLIDE_ROUNDING(floor, std::floor)
+BOLIDE_ROUNDING(ceil, std::ceil)
+BOLIDE_ROUNDING(trunc, std::trunc)
+BOLIDE_ROUNDING(round, std::nearbyint)  // half to even
+#undef BOLIDE_ROUNDING
+BOLIDE_MATH sign(Num<T> x) { return select(x > 0, 1, select(x < 0, -1, x)); }
+
+// Division with Python's signs: the remainder has the sign of the divisor. Integer division by zero gives 0.
+#if defined(__CUDA_ARCH__)
+template <class T>
+inline constexpr bool kRemainderInDouble = false;
+#else
+template <class T>
+inline constexpr bool kRemainderInDouble = std::is_same_v<T, float>;  // exact for quotients below 2^28
+#endif
+BOLIDE_MATH remainder(Num<T> a, Num<T> b) {
+  if constexpr (kRemainderInDouble<T>) {
+    Num<double> p = a.v, q = b.v;
+    return T((p - floor(p / q) * q).v);
+  } else if constexpr (std::is_floating_point_v<T>) {
+    Num<T> r = std::fmod(a.v, b.v);
+    return select((r != 0) & ((r < 0) ^ (b < 0)), r + b, r);
+  } else {
+    Num<T> safe = select((b == 0) | (b == -1), 1, b), r = a % safe;
+    return select((r != 0) & ((r ^ b) < 0), r + b, r);
+  }
+}
+BOLIDE_MATH floor_divide(Num<T> a, Num<T> b) {
+  if constexpr (kRemainderInDouble<T>) {
+    return T(std::floor(double(a.v) / double(b.v)));
+  } else if constexpr (std::is_floating_point_v<T>) {
+    return round((a - remainder(a, b)) / b);
+  } else {
+    Num<T> safe = select((b == 0) | (b == -1), 1, b), q = a / safe, r = a - q * safe;
+    q = select((r != 0) & ((r ^ b) < 0), q - 1, q);
+    return select(b == 0, 0, select(b == -1, 0 - a, q));
+  }
+}
+// Shifts by less than 0 or more than there are bits give what is left over: 0, or the sign.
+BOLIDE_MATH shift_left(Num<T> a, Num<T> b) {
+  constexpr T kBits = sizeof(T) * 8;
+  return select((b >= 0) & (b < kBits), a << (b & (kBits - 1)), 0);
+}
+BOLIDE_MATH shift_right(Num<T> a, Num<T> b) {
+  constexpr T kBits = sizeof(T) * 8;
+  return a >> select((b >= 0) & (b < kBits), b, kBits - 1);
+}
+
+// ------------------------------------------------------------------------- from the C or CUDA library
+#define BOLIDE_LIBRARY(T, name) \
+  BOLIDE_FN Num<T> name(Num<T> x) { return std::name(x.v); }
+#define BOLIDE_LIBRARY_ALL(T) \
+  BOLIDE_LIBRARY(T, exp) BOLIDE_LIBRARY(T, exp2) BOLIDE_LIBRARY(T, expm1) BOLIDE_LIBRARY(T, log) BOLIDE_LIBRARY(T, log1p) \
+  BOLIDE_LIBRARY(T, tanh) BOLIDE_LIBRARY(T, erf) BOLIDE_LIBRARY(T, sin) BOLIDE_LIBRARY(T, cos) \
+  BOLIDE_LIBRARY(T, atan)
+BOLIDE_LIBRARY_ALL(double)
+#if defined(__CUDA_ARCH__)
+BOLIDE_LIBRARY_ALL(float)
+#else
+#define BOLIDE_FLOAT BOLIDE_FN Num<float>
+
+// ------------------------------------------------------------------------------------- exponentials
+BOLIDE_FN Num<float> power_of_two(Num<int32_t> n) { return from_bits<float>((n + 127) << 23); }
+
+BOLIDE_FN Num<float> expm1_near_0(Num<float> r) {
+  Num<float> p = polynomial(r, 1.39504768e-3, 8.36888243e-3, 4.1666206e-2, 1.66665189e-1, 5.00000010e-1);
+  return multiply_add(p, r * r, r);
+}
+struct ExpParts {  // x = n ln 2 + r: n, and exp(r) - 1
+  Num<int32_t> n;
+  Num<float> expm1_r;
+};
+BOLIDE_FN ExpParts exp_parts(Num<float> x) {
+  Num<float> n = round(x * 1.44269504), r = multiply_add(n, 2.12194440e-4, multiply_add(n, -0.693359375, x));
+  return {convert<int32_t>(n), expm1_near_0(r)};
+}
+BOLIDE_FLOAT exp(Num<float> x) {
+  auto [n, p] = exp_parts(select(x > 89, 89, select(x < -104, -104, x)));
+  Num<int32_t> half = n >> 1;  // in two steps, for results below the smallest normal number
+  return (p + 1) * power_of_two(half) * power_of_two(n - half);
+}
+BOLIDE_FLOAT exp2(Num<float> x) {
+  Num<float> c = select(x > 129, 129, select(x < -151, -151, x)), n = round(c), r = (c - n) * kLn2;
+  Num<int32_t> i = convert<int32_t>(n), half = i >> 1;
+  return (expm1_near_0(r) + 1) * power_of_two(half) * power_of_two(i - half);
+}
+BOLIDE_FLOAT expm1(Num<float> x) {
+  auto [n, p] = exp_parts(select(x > 88, 88, select(x < -20, -20, x)));
+  Num<float> scale = power_of_two(n);
+  return select(x > 88, exp(x), p * scale + (scale - 1));
+}
+BOLIDE_FLOAT log(Num<float> x) {
+  auto tiny = x < 1.17549435e-38;
+  Num<int32_t> b = bits(select(tiny, x * 8388608, x));
+  Num<int32_t> e = (b - 0x3F3504F3) >> 23;  // so that the mantissa lies in [sqrt(1/2), sqrt(2))
+  Num<float> t = from_bits<float>(b - (e << 23)) - 1, n = convert<float>(e) - select(tiny, 23, Num<float>(0));
+  Num<float> p = polynomial(t, 6.91536807e-2, -1.17898077e-1, 1.18729763e-1, -1.23843485e-1, 1.42186581e-1,
+                           -1.66692508e-1, 2.00022266e-1, -2.49999866e-1, 3.33333104e-1);
+  Num<float> z = t * t, y = n * 0.693359375 + (t + (z * t * p - n * 2.12194440e-4 - 0.5 * z));
+  return select(x > 0, select(x < kInf<float>, y, x), select(x == 0, -kInf<float>, Num<float>(kNan<float>)));
+}
+BOLIDE_FLOAT log1p(Num<float> x) {
+  Num<float> u = 1 + x;
+  return select(u < kInf<float>, log(u) + select(u > 0, (x - (u - 1)) / u, 0), log(u));
+}
+BOLIDE_FLOAT tanh(Num<float> x) {
+  Num<float> z = x * x, a = abs(x);
+  Num<float> small = x + x * z * polynomial(z, -5.71703656e-3, 2.0650579e-2, -5.37434953e-2, 1.33314912e-1,
+                                          -3.33332839e-1);
+  return copysign(select(a < 0.625, small, 1 - 2 / (exp(2 * a) + 1)), x);
+}
+BOLIDE_FLOAT erf(Num<float> x) {
+  Num<float> z = x * x, a = minimum(abs(x), 4);
+  Num<float> small = x + x * polynomial(z, 8.37759124e-5, -8.14507807e-4, 5.2013048e-3, -2.68595391e-2,
+                                      1.12836987e-1, -3.7612634e-1, 1.28379166e-1);
+  Num<float> minus_log_erfc = a * polynomial(a, 4.72243399e-6, -4.29690494e-5, -6.28050561e-5, 2.96641067e-3,
+                                            -2.27323596e-2, 1.05317478e-1, 6.35597296e-1, 1.12855774);
+  return select(abs(x) < 0.925, small, copysign(1 - exp(-minus_log_erfc), x));
+}
+
+// ------------------------------------------------------------------------------------ trigonometry
+// Sine of x plus kQuarter quarter turns. x = n pi/2 + r in double: exact up to 4e15 (1e6 without FMA).
+template <int kQuarter>
+BOLIDE_FN Num<float> sin_plus(Num<float> x) {
+  Num<double> d = convert<double>(x), n = round(d * 0.636619772367581343);
+  Num<float> r = convert<float>(d - n * 1.57079632673412561 - n * 6.07710050650619224e-11);
+  Num<int32_t> q = convert<int32_t>(n - 4 * floor(n * 0.25)) + kQuarter;
+  Num<float> z = r * r;
+  Num<float> s = r + r * z * polynomial(z, 2.71831157e-6, -1.98393348e-4, 8.33332939e-3, -1.66666666e-1);
+  Num<float> c = 1 - 0.5 * z + z * z * polynomial(z, 2.44384497e-5, -1.38873675e-3, 4.16666469e-2);
+  Num<int32_t> odd = 0 - (q & 1), y = (bits(c) & odd) | (bits(s) & ~odd);
+  return select(abs(x) < 4e15, from_bits<float>(y ^ ((q & 2) << 30)), x - x);
+}
+BOLIDE_FLOAT sin(Num<float> x) { return sin_plus<0>(x); }
+BOLIDE_FLOAT cos(Num<float> x) { return sin_plus<1>(x); }
+BOLIDE_FLOAT atan(Num<float> x) {
+  Num<float> a = abs(x), t = select(a > 1, 1 / a, a), z = t * t;
+  Num<float> p = t + t * z * polynomial(z, -1.82718468e-3, 1.10643152e-2, -3.14554694e-2, 5.82343204e-2,
+                                      -8.41944598e-2, 1.09575719e-1, -1.42652446e-1, 1.99986386e-1,
+                                      -3.33333019e-1);
+  return copysign(select(a > 1, 1.57079633 - p, p), x);
+}
+#undef BOLIDE_FLOAT
+#endif
+
+// ------------------------------------------------------------------------------- made of the above
+BOLIDE_MATH log2(Num<T> x) { return log(x) * 1.44269504088896341; }
+BOLIDE_MATH log10(Num<T> x) { return log(x) * 0.434294481903251828; }
+BOLIDE_MATH sigmoid(Num<T> x) { return 1 / (1 + exp(-x)); }
+BOLIDE_MATH softplus(Num<T> x) { return maximum(x, 0) + log1p(exp(-abs(x))); }
+BOLIDE_MATH logaddexp(Num<T> a, Num<T> b) {
+  return select(a == b, a + 0.693147180559945309, maximum(a, b) + log1p(exp(-abs(a - b))));
+}
+BOLIDE_MATH tan(Num<T> x) { return sin(x) / cos(x); }
+
+// Two arguments: the C library, not vectorised: slow, right at every corner.
+// Integers: by squaring, modulo 2^bits as in multiplication; a negative exponent gives 0 unless |a| is 1.
+BOLIDE_MATH pow(Num<T> a, Num<T> b) {
+  if constexpr (std::is_floating_point_v<T>) {
+    return T(std::pow(a.v, b.v));
+  } else {
+    const bool negative = b.v < 0;
+    if (negative && a.v != 1 && a.v != -1) return T(0);
+    T result = 1, base = a.v;
+    for (T n = negative ? -b.v : b.v; n > 0; n >>= 1, base *= base)
+      if (n & 1) result *= base;
+    return result;
+  }
+}
+BOLIDE_MATH atan2(Num<T> a, Num<T> b) { return T(std::atan2(a.v, b.v)); }
+
+BOLIDE_MATH square(Num<T> x) { return x * x; }
+
+#undef BOLIDE_LIBRARY_ALL
+#undef BOLIDE_LIBRARY
+#undef BOLIDE_MATH
+
+// -------------------------------------------------- longer formulas, for Num and for Tensor alike
+template <class X>
+inline constexpr bool kIsNumber = false;
+template <class T>
+inline constexpr bool kIsNumber<Num<T>> = true;
+template <class X>
+concept Numeric = kIsNumber<X>;
+
+// Of logsumexp: where the largest is infinite, exp(inf - inf) must not become NaN.
+template <Numeric X>
+BOLIDE_FN X exp_shifted(X x, X s) { return exp(x - select(isfinite(s), s, X(0))); }
+template <Numeric X>
+BOLIDE_FN X log_shifted(X a, X s) { return log(a) + select(isfinite(s), s, X(0)); }
+template <Numeric X>
+BOLIDE_FN X normal_cdf(X x) { return 0.5 + 0.5 * erf(x * 0.707106781186547524); }
+template <Numeric X>
+BOLIDE_FN X normal_pdf(X x) { return exp(x * x * -0.5) * 0.398942280401432678; }
+template <Numeric X>
+BOLIDE_FN X gelu_tanh_inner(X x) {  // twice the usual u: (1 + tanh(u)) / 2 = sigmoid(2u)
+  return x * (1.59576912160573071 + 0.0713548162726002527 * x * x); }
+template <Numeric X>
+BOLIDE_FN X gelu_tanh_slope(X x) {
+  X s = sigmoid(gelu_tanh_inner(x));
+  return s + x * s * (1 - s) * (1.59576912160573071 + 0.214064448817800758 * x * x);
+}
+template <Numeric X>
+BOLIDE_FN X silu_slope(X x) {
+  X s = sigmoid(x);
+  return s * (1 + x * (1 - s));
+}
+template <Numeric X>
+BOLIDE_FN X mish_slope(X x) {
+  X t = tanh(softplus(x));
+  return t + x * (1 - t * t) * sigmoid(x);
+}
+template <Numeric X>  // of the gradient, at a maximum of a and b or at a minimum of -a and -b
+BOLIDE_FN X share(X a, X b) { return select(a > b, X(1), select(a == b, X(0.5), X(0))); }
+template <Numeric X>
+BOLIDE_FN X pow_slope(X a, X b) { return select(b == 0, X(0), b * pow(a, b - 1)); }
+template <Numeric X>
+// The slope of a^b in b is a^b log(a): at a = 0 it is 0 for b >= 0 (0 log 0 is taken as 0).
+BOLIDE_FN X log_or_0(X a, X b) { return select((a == 0) & (b >= 0), X(0), log(a)); }
+}  // namespace bolide::inline BOLIDE_ISA

@@ -1,0 +1,282 @@
+// threads.cpp - the pool behind threads.h: workers that spin a little, then sleep; and how many there are.
+//
+// Everything here is compiled once, for the baseline machine. The pool is made by the first call that has
+// work for it and never destroyed (workers may outlive main); a child of fork gets one of its own. Only the
+// caller that holds `busy` touches the workers, so there is no lock: set_thread_count writes down a number,
+// and the next caller starts or ends threads to match.
+#include "kernels/threads.h"
+
+#include <pthread.h>
+#include <sched.h>
+
+#include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <cmath>
+#include <cstdlib>
+#include <exception>
+#include <fstream>
+#include <new>
+#include <string>
+#include <system_error>
+#include <thread>
+#include <vector>
+
+#include "runtime/errors.h"
+
+namespace bolide {
+namespace {
+
+constexpr int kMaxThreads = 1024;
+constexpr uint64_t kLeft = 0xffffffff;  // low half of `state`: chunks not taken; high half: which job it is
+constexpr std::chrono::microseconds kSpin{100};  // longer than the Python between two ops of a model
+
+// ---- how many threads --------------------------------------------------------------------------------------
+
+std::vector<int> allowed_cpus() {
+  std::vector<int> cpus;
+  cpu_set_t set;
+  CPU_ZERO(&set);
+  if (sched_getaffinity(0, sizeof set, &set) == 0)
+    for (int cpu = 0; cpu < CPU_SETSIZE; cpu++)
+      if (CPU_ISSET(cpu, &set)) cpus.push_back(cpu);
+  if (cpus.empty())  // more CPUs than a cpu_set_t holds
+    for (unsigned cpu = 0; cpu < std::max(1u, std::thread::hardware_concurrency()); cpu++)
+      cpus.push_back(int(cpu));
+  return cpus;
+}
+
+// CPUs that a quota is worth, rounded up; kMaxThreads where there is none.
+int quota_cpus(double quota, double period) {
+  if (!(quota > 0) || !(period > 0)) return kMaxThreads;
+  return int(std::clamp(std::ceil(quota / period), 1.0, double(kMaxThreads)));
+}
+int quota_of_directory(const std::string& directory, bool second_version) {
+  if (second_version) {
+    std::string quota;  // "max 100000" or "150000 100000"
+    double period = 0;
+    std::ifstream(directory + "/cpu.max") >> quota >> period;
+    return quota_cpus(std::atof(quota.c_str()), period);
+  }
+  double quota = -1, period = 0;
+  std::ifstream(directory + "/cpu.cfs_quota_us") >> quota;
+  std::ifstream(directory + "/cpu.cfs_period_us") >> period;
+  return quota_cpus(quota, period);
+}
+
+// The smallest quota on the way from this process's control group to the root, of either version of cgroups.
+int cgroup_cpus() {
+  int limit = kMaxThreads;
+  std::ifstream groups("/proc/self/cgroup");
+  for (std::string line; std::getline(groups, line);) {  // number:controllers:path
+    const size_t first = line.find(':'), second = line.find(':', first + 1);
+    if (first == std::string::npos || second == std::string::npos) continue;
+    const std::string controllers = "," + line.substr(first + 1, second - first - 1) + ",";
+    const bool second_version = controllers == ",,";
+    if (!second_version && controllers.find(",cpu,") == std::string::npos) continue;
+    const std::string root = second_version ? "/sys/fs/cgroup" : "/sys/fs/cgroup/cpu";
+    std::string path = line.substr(second + 1);
+    for (;;) {
+      limit = std::min(limit, quota_of_directory(root + path, second_version));
+      const size_t slash = path.rfind('/');
+      if (slash == std::string::npos) break;
+      path.resize(slash);
+    }
+  }
+  return limit;
+}
+
+int default_thread_count() {
+  int count = std::min({int(allowed_cpus().size()), cgroup_cpus(), kMaxThreads});
+  if (const char* wish = std::getenv("BOLIDE_NUM_THREADS"); wish && *wish) {
+    char* end = nullptr;
+    const long n = std::strtol(wish, &end, 10);
+    check(*end == 0 && n >= 1, ErrorKind::Value, "BOLIDE_NUM_THREADS", "a whole number, 1 or more",
+          [&] { return str("'", wish, "'"); });
+    count = int(std::min<long>(count, n));
+  }
+  return std::max(count, 1);
+}
+
+std::atomic<int> g_wanted{0};  // 0: not asked for yet
+
+// ---- the pool ----------------------------------------------------------------------------------------------
+
+class Pool {
+ public:
+  // False, and nothing done, where another caller has the pool.
+  bool try_run(int64_t chunks, void (*run)(const void*, int64_t), const void* work) {
+    if (busy_.exchange(true, std::memory_order_acquire)) return false;
+    const int count = thread_count();
+    if (count != count_) resize(count);
+    if (workers_.empty()) {
+      busy_.store(false, std::memory_order_release);
+      return false;
+    }
+    leave_cpu_to_caller();
+    run_ = run, work_ = work, chunks_ = chunks;
+    done_.store(0, std::memory_order_relaxed);
+    const uint64_t job = (state_.load(std::memory_order_relaxed) | kLeft) + 1;
+    state_.store(job | uint64_t(chunks), std::memory_order_seq_cst);
+    state_.notify_all();
+    take_chunks();
+    while (done_.load(std::memory_order_acquire) != chunks) __builtin_ia32_pause();
+    std::exception_ptr error;
+    if (failed_.load(std::memory_order_relaxed)) {
+      std::swap(error, error_);
+      failed_.store(false, std::memory_order_relaxed);
+    }
+    busy_.store(false, std::memory_order_release);
+    if (error) std::rethrow_exception(error);
+    return true;
+  }
+
+ private:
+  // A chunk is taken by lowering `state_`, whose job number keeps a late worker from taking a chunk of another
+  // job. `run_`, `work_`, `chunks_` are written only while nothing is left and nothing is running, so whoever
+  // took a chunk may read them.
+  void take_chunks() {
+    uint64_t s = state_.load(std::memory_order_acquire);
+    while (s & kLeft) {
+      if (!state_.compare_exchange_weak(s, s - 1, std::memory_order_acquire)) continue;
+      try {
+        run_(work_, chunks_ - int64_t(s & kLeft));
+      } catch (...) {
+        if (!failed_.exchange(true, std::memory_order_relaxed)) error_ = std::current_exception();
+      }
+      done_.fetch_add(1, std::memory_order_release);
+      s = state_.load(std::memory_order_acquire);
+    }
+  }
+
+  void work_until_stopped() {
+    while (!stop_.load(std::memory_order_relaxed)) {
+      const uint64_t seen = state_.load(std::memory_order_acquire);
+      if (seen & kLeft) {
+        take_chunks();
+        continue;
+      }
+      const auto until = std::chrono::steady_clock::now() + kSpin;
+      bool idle = true;
+      while (idle && std::chrono::steady_clock::now() < until)
+        for (int i = 0; i < 64 && idle; i++) {
+          __builtin_ia32_pause();
+          idle = state_.load(std::memory_order_relaxed) == seen;
+        }
+      if (idle) state_.wait(seen, std::memory_order_acquire);
+    }
+  }
+
+  // A kernel may wake a thread on the CPU of the one that wakes it and leave it waiting there for
+  // milliseconds (seen on virtual machines), so workers are bound, one to a CPU, and the CPU without a
+  // worker is the caller's.
+  void bind(size_t worker, int cpu) {
+    cpu_set_t set;
+    CPU_ZERO(&set);
+    CPU_SET(cpu, &set);
+    if (pthread_setaffinity_np(workers_[worker].native_handle(), sizeof set, &set) == 0) homes_[worker] = cpu;
+  }
+  void leave_cpu_to_caller() {
+    const int here = sched_getcpu();
+    if (here == free_cpu_) return;
+    for (size_t i = 0; i < homes_.size(); i++)
+      if (homes_[i] == here) {
+        bind(i, free_cpu_);
+        free_cpu_ = here;
+        return;
+      }
+  }
+
+  void resize(int count) {
+    stop_.store(true, std::memory_order_relaxed);
+    state_.fetch_add(kLeft + 1, std::memory_order_seq_cst);
+    state_.notify_all();
+    for (std::thread& t : workers_) t.join();
+    stop_.store(false, std::memory_order_relaxed);
+    workers_.clear(), homes_.clear();
+    count_ = count;
+    const std::vector<int> cpus = allowed_cpus();
+    const bool bound = count <= int(cpus.size());
+    free_cpu_ = bound ? cpus[0] : -1;
+    if (bound) homes_.assign(size_t(count - 1), -1);
+    try {
+      for (int i = 1; i < count; i++) {
+        workers_.emplace_back([this] { work_until_stopped(); });
+        if (bound) bind(size_t(i - 1), cpus[size_t(i)]);
+      }
+    } catch (const std::system_error&) {  // the system gives no more threads: work with those there are
+      homes_.resize(std::min(homes_.size(), workers_.size()));
+    }
+  }
+
+  alignas(64) std::atomic<uint64_t> state_{0};
+  alignas(64) std::atomic<int64_t> done_{0};
+  alignas(64) std::atomic<bool> busy_{false};
+  void (*run_)(const void*, int64_t) = nullptr;
+  const void* work_ = nullptr;
+  int64_t chunks_ = 0;
+  std::atomic<bool> failed_{false};
+  std::exception_ptr error_;  // of the first chunk that threw
+  std::atomic<bool> stop_{false};
+  int count_ = 1;
+  std::vector<std::thread> workers_;
+  std::vector<int> homes_;  // CPU of each worker; empty where workers are not bound
+  int free_cpu_ = -1;
+};
+
+std::atomic<Pool*> g_pool{nullptr};
+
+// A child of fork has none of its parent's workers and may have any state of its pool: it starts anew.
+Pool& pool() {
+  Pool* p = g_pool.load(std::memory_order_acquire);
+  if (p) [[likely]] return *p;
+  static const int registered = pthread_atfork(
+      nullptr, nullptr, [] { g_pool.store(nullptr, std::memory_order_release); });
+  static_cast<void>(registered);
+  Pool* made = new Pool;
+  if (g_pool.compare_exchange_strong(p, made, std::memory_order_acq_rel)) return *made;
+  delete made;
+  return *p;
+}
+
+}  // namespace
+
+void set_thread_count(int n) {
+  check(n >= 1 && n <= kMaxThreads, ErrorKind::Value, "set_num_threads", str("1 to ", kMaxThreads, " threads"),
+        [&] { return str(n); });
+  g_wanted.store(n, std::memory_order_relaxed);
+}
+
+int thread_count() {
+  int n = g_wanted.load(std::memory_order_relaxed);
+  if (n) [[likely]] return n;
+  const int made = default_thread_count();
+  return g_wanted.compare_exchange_strong(n, made) ? made : n;
+}
+
+void parallel_run(int64_t chunks, void (*run)(const void*, int64_t), const void* work) {
+  if (chunks > 1 && chunks <= int64_t(kLeft) && thread_count() > 1 && pool().try_run(chunks, run, work)) return;
+  for (int64_t i = 0; i < chunks; i++) run(work, i);
+}
+
+void* scratch(int slot, int64_t bytes) {
+  struct Block {
+    void* data = nullptr;
+    int64_t size = 0;
+    ~Block() { std::free(data); }
+  };
+  static thread_local Block blocks[8];
+  Block& b = blocks[slot];
+  if (b.size < bytes) {
+    std::free(b.data);
+    b.size = (bytes + 4095) / 4096 * 4096;
+    b.data = std::aligned_alloc(64, size_t(b.size));
+    if (!b.data) {
+      b.size = 0;
+      throw std::bad_alloc();
+    }
+  }
+  return b.data;
+}
+
+}  // namespace bolide

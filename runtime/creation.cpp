@@ -1,0 +1,102 @@
+// creation.cpp - tensors made of values: constants, ranges, triangles.
+#include <cmath>
+
+#include "runtime/autograd.h"
+#include "runtime/backend.h"
+#include "runtime/ops.h"
+
+namespace bolide {
+namespace {
+
+void run_arange(ArangeCall call, const Tensor& out) {
+  if (out.numel() == 0) return;
+  auto* kernel = backend_of(out.device().type).kernels->arange;
+  if (!kernel) raise(ErrorKind::NotImplemented, "arange", "a kernel on " + name_of(out.device()), "none");
+  call.dtype = out.dtype(), call.count = out.numel(), call.out = out.data(), call.stream = current_stream(out.device());
+  kernel(call);
+}
+
+// Where the column of an element minus its row is at least (upper) or at most the diagonal.
+Tensor triangle(const Tensor& x, int64_t diagonal, bool upper, const char* op) {
+  check(x.rank() >= 2, ErrorKind::Shape, op, "at least 2 dimensions", [&] { return describe(x); });
+  const int64_t rows = x.size(x.rank() - 2), columns = x.size(x.rank() - 1);
+  const Tensor row = arange(int64_t(0), rows, int64_t(1), DType::I64, x.device());
+  const Tensor column = arange(int64_t(0), columns, int64_t(1), DType::I64, x.device());
+  const Tensor distance = sub(column, unsqueeze(row, 1));
+  return where(upper ? ge(distance, diagonal) : le(distance, diagonal), x, 0);
+}
+
+}  // namespace
+
+Tensor full(const Dims& sizes, const Scalar& value, Options o) {
+  Tensor t = empty(sizes, o);
+  GradMode off(false);
+  fill_(t, value);
+  t->storage->version = 0;
+  return t;
+}
+Tensor zeros(const Dims& sizes, Options o) {
+  Tensor t = empty(sizes, o);
+  const size_t bytes = size_t(t.numel() * t.item_size());
+  if (bytes) backend_of(o.device.type).backend->set_bytes(t.data(), 0, bytes, current_stream(o.device));
+  return t;
+}
+Tensor ones(const Dims& sizes, Options o) { return full(sizes, int64_t(1), o); }
+Tensor full_like(const Tensor& t, const Scalar& value) { return full(t.sizes(), value, {t.dtype(), t.device()}); }
+
+Tensor arange(const Scalar& start, const Scalar& end, const Scalar& step, std::optional<DType> dtype, Device device) {
+  bool whole = true;
+  for (const Scalar* s : {&start, &end, &step}) {
+    if (s->kind == Scalar::Float) whole = false;
+    check(s->kind != Scalar::Complex && std::isfinite(s->real), ErrorKind::Value, "arange", "finite real numbers",
+          [&] { return str(s->real); });
+  }
+  check(step.real != 0, ErrorKind::Value, "arange", "a step that is not 0", [] { return std::string("0"); });
+  if ((end.real - start.real) * step.real < 0)
+    raise(ErrorKind::Value, "arange", "an end that the step leads to", str(start.real, " to ", end.real, " by ", step.real));
+  const DType type = dtype.value_or(whole ? DType::I64 : default_dtype());
+  int64_t count;
+  if (whole) {
+    const __int128 span = __int128(end.integer) - start.integer, by = step.integer;
+    count = int64_t((span + by - (by > 0 ? 1 : -1)) / by);
+  } else {
+    const double n = std::ceil((end.real - start.real) / step.real);
+    check(n < 0x1p62, ErrorKind::Shape, "arange", "a number of elements that fits", [&] { return str(n); });
+    count = int64_t(n);
+  }
+  Tensor t = empty({count}, {type, device});
+  ArangeCall call;
+  call.start = start.real, call.step = step.real;
+  call.integer_start = whole ? start.integer : int64_t(start.real);
+  call.integer_step = whole ? step.integer : int64_t(step.real);
+  if (!whole && !is_float(type)) {  // fractions are cut off one by one
+    Tensor exact = empty({count}, {DType::F64, device});
+    run_arange(call, exact);
+    copy_values(t, exact);
+  } else run_arange(call, t);
+  return t;
+}
+
+Tensor linspace(double start, double end, int64_t steps, Options o) {
+  check(steps >= 0, ErrorKind::Value, "linspace", "steps of zero or more", [&] { return str(steps); });
+  Tensor exact = empty({steps}, {DType::F64, o.device});
+  ArangeCall call;
+  call.start = start, call.step = steps > 1 ? (end - start) / double(steps - 1) : 0;
+  run_arange(call, exact);
+  GradMode off(false);
+  if (steps > 1) fill_(select(exact, 0, steps - 1), end);
+  return to(exact, o.dtype, {});
+}
+
+Tensor eye(int64_t n, int64_t m, Options o) {
+  check(n >= 0 && m >= 0, ErrorKind::Shape, "eye", "sizes of zero or more", [&] { return str(n, " and ", m); });
+  Tensor t = zeros({n, m}, o);
+  GradMode off(false);
+  if (n && m) fill_(diagonal(t), int64_t(1));
+  return t;
+}
+
+Tensor tril(const Tensor& x, int64_t diagonal) { return triangle(x, diagonal, false, "tril"); }
+Tensor triu(const Tensor& x, int64_t diagonal) { return triangle(x, diagonal, true, "triu"); }
+
+}  // namespace bolide

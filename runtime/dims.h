@@ -1,0 +1,102 @@
+// dims.h - Dims: the sizes or strides of a tensor; up to six of them inside the object, more on the heap.
+#pragma once
+#include <algorithm>
+#include <cstdint>
+#include <initializer_list>
+#include <string>
+
+#include "kernels/kernel_calls.h"
+#include "runtime/errors.h"
+
+namespace bolide {
+
+class Dims {
+ public:
+  static constexpr int kInline = 6;
+
+  Dims() = default;
+  explicit Dims(int rank) { resize(rank); }
+  Dims(int rank, int64_t value) : Dims(rank) { std::fill(begin(), end(), value); }
+  Dims(std::initializer_list<int64_t> values) : Dims(int(values.size())) {
+    std::copy(values.begin(), values.end(), begin());
+  }
+  Dims(const Dims& o) : Dims(o.rank_) { std::copy(o.begin(), o.end(), begin()); }
+  Dims(Dims&& o) noexcept { take(o); }
+  Dims& operator=(const Dims& o) {
+    if (this == &o) return *this;
+    resize(o.rank_);
+    std::copy(o.begin(), o.end(), begin());
+    return *this;
+  }
+  Dims& operator=(Dims&& o) noexcept {
+    if (this == &o) return *this;
+    delete[] heap_;
+    take(o);
+    return *this;
+  }
+  ~Dims() { delete[] heap_; }
+
+  int rank() const { return rank_; }
+  bool empty() const { return rank_ == 0; }
+  int64_t* data() { return heap_ ? heap_ : inline_; }
+  const int64_t* data() const { return heap_ ? heap_ : inline_; }
+  int64_t* begin() { return data(); }
+  int64_t* end() { return data() + rank_; }
+  const int64_t* begin() const { return data(); }
+  const int64_t* end() const { return data() + rank_; }
+  int64_t& operator[](int i) { return data()[i]; }
+  int64_t operator[](int i) const { return data()[i]; }
+  int64_t back() const { return data()[rank_ - 1]; }
+  bool operator==(const Dims& o) const { return rank_ == o.rank_ && std::equal(begin(), end(), o.begin()); }
+
+  void resize(int rank) {  // new elements are not set
+    check(rank <= kMaxRank, ErrorKind::Shape, "shape", str("at most ", kMaxRank, " dimensions"),
+          [&] { return std::to_string(rank); });
+    if (rank > capacity_) {
+      int64_t* larger = new int64_t[kMaxRank];
+      std::copy_n(data(), rank_, larger);
+      delete[] heap_;
+      heap_ = larger, capacity_ = kMaxRank;
+    }
+    rank_ = rank;
+  }
+  void push_back(int64_t value) { resize(rank_ + 1), data()[rank_ - 1] = value; }
+  void insert(int at, int64_t value) {
+    resize(rank_ + 1);
+    std::copy_backward(begin() + at, end() - 1, end());
+    data()[at] = value;
+  }
+  void erase(int at) {
+    std::copy(begin() + at + 1, end(), begin() + at);
+    rank_--;
+  }
+  int64_t product() const {  // of sizes that are known not to overflow
+    int64_t n = 1;
+    for (int64_t v : *this) n *= v;
+    return n;
+  }
+  Dims contiguous_strides() const {
+    Dims strides(rank_);
+    int64_t n = 1;
+    for (int i = rank_; i-- > 0; n *= std::max<int64_t>(data()[i], 1)) strides[i] = n;
+    return strides;
+  }
+  std::string text() const {  // "[2, 3]"
+    std::string out = "[";
+    for (int i = 0; i < rank_; i++) out += (i ? ", " : "") + std::to_string(data()[i]);
+    return out + "]";
+  }
+
+ private:
+  void take(Dims& o) noexcept {
+    rank_ = o.rank_, capacity_ = o.capacity_, heap_ = o.heap_;
+    std::copy_n(o.inline_, std::min(rank_, kInline), inline_);
+    o.heap_ = nullptr, o.rank_ = 0, o.capacity_ = kInline;
+  }
+
+  int rank_ = 0, capacity_ = kInline;
+  int64_t* heap_ = nullptr;
+  int64_t inline_[kInline];
+};
+
+}  // namespace bolide

@@ -1,0 +1,337 @@
+// elementwise.cpp - the front of every op of elementwise.def: check, promote, broadcast, allocate, run, record.
+#include <cstring>
+
+#include "runtime/autograd.h"
+#include "runtime/backend.h"
+#include "runtime/op_info.h"
+#include "runtime/value.h"
+
+namespace bolide {
+namespace {
+
+constexpr int64_t kLongWork = 1 << 20;  // elements from which a call may take a millisecond
+constexpr int64_t kOne = 1;
+
+// The inputs of a call, after the checks that need no shapes.
+struct Prepared {
+  DType dtype;                // of the computation
+  DType out_dtype;
+  Device device;
+  const Tensor* model = nullptr;  // the first tensor
+  bool flat = true;           // all tensors alike in sizes and strides, dense: one dimension will do
+};
+
+[[noreturn]] void refuse_dtype(const OpInfo& info, DType dtype) {
+  std::string names;
+  for (int t = 0; t < kDTypeCount; t++)
+    if (contains(info.dtypes, DType(t))) names += (names.empty() ? "" : ", ") + std::string(name_of(DType(t)));
+  raise(ErrorKind::DType, info.name, "one of " + names, name_of(dtype));
+}
+
+bool keeps(DType dtype, const Scalar& s) {  // does this number leave the dtype of a tensor as it is?
+  return s.kind == Scalar::Bool || (s.kind == Scalar::Int ? dtype != DType::Bool : s.kind == Scalar::Float && is_float(dtype));
+}
+
+DType promote_inputs(ElementwiseOp op, std::span<const Arg> in) {
+  const size_t first = op == ElementwiseOp::where;  // the condition does not count
+  const Tensor* t = in[first].tensor;
+  bool uniform = t != nullptr;
+  for (size_t i = first + 1; i < in.size() && uniform; i++)
+    uniform = in[i].tensor ? in[i].tensor->dtype() == t->dtype() : keeps(t->dtype(), in[i].scalar);
+  if (uniform) [[likely]] return t->dtype();
+  Promotion promotion;
+  for (size_t i = first; i < in.size(); i++) {
+    if (in[i].tensor) promotion.add_tensor(in[i].tensor->dtype(), in[i].tensor->rank() == 0);
+    else promotion.add_scalar(in[i].scalar);
+  }
+  return promotion.result();
+}
+
+Prepared prepare(ElementwiseOp op, const OpInfo& info, std::span<const Arg> in) {
+  Prepared p{};
+  for (const Arg& a : in) {
+    if (!a.tensor) continue;
+    const Tensor& t = *a.tensor;
+    if (!p.model) {
+      p.model = &t, p.device = t.device();
+      p.flat = t.is_contiguous() || is_dense(t.sizes(), t.strides());
+      continue;
+    }
+    p.flat = p.flat && t.sizes() == p.model->sizes() &&
+             ((t.is_contiguous() && p.model->is_contiguous()) || t.strides() == p.model->strides());
+    if (t.device() == p.device) continue;
+    if (p.device.is_cpu() && p.model->rank() == 0) p.device = t.device();
+    else if (!t.device().is_cpu() || t.rank() > 0)
+      raise(ErrorKind::Runtime, info.name, "all tensors on one device",
+            str(name_of(p.device), " and ", name_of(t.device())));
+  }
+  p.dtype = promote_inputs(op, in);
+  if (!contains(info.dtypes, p.dtype)) [[unlikely]] {
+    if (info.result != Result::floating || !contains(IntBool, p.dtype)) refuse_dtype(info, p.dtype);
+    p.dtype = default_dtype();
+  }
+  p.out_dtype = info.result == Result::boolean ? DType::Bool : p.dtype;
+  return p;
+}
+
+// A number as the compute type's own dtype has it in memory.
+void write_number(const Scalar& s, Compute compute, void* to) {
+  auto put = [to](auto v) { std::memcpy(to, &v, sizeof v); };
+  const bool whole = s.kind == Scalar::Int || s.kind == Scalar::Bool;
+  switch (compute) {
+    case Compute::F32: return put(float(s.real));
+    case Compute::F64: return put(s.real);
+    case Compute::I32: return put(whole ? int32_t(s.integer) : int32_t(s.real));
+    default: return put(whole ? s.integer : int64_t(s.real));
+  }
+}
+
+// The kernel's call, with the memory that its pointers lead to.
+struct KernelCall {
+  ElementwiseCall call;
+  int64_t flat_size = 0;
+  alignas(8) char numbers[kMaxSlots][16];
+  static constexpr int kInlineRank = 8;
+  int64_t inline_strides[kMaxSlots][kInlineRank];
+  std::vector<int64_t> more_strides;
+  static constexpr int64_t kZeros[kMaxRank] = {};
+
+  // slots: null where the formula does not read. All broadcast to out's sizes.
+  void fill(std::span<const Arg* const> slots, const Tensor& out, bool flat, const OpInfo& info) {
+    const int rank = out.rank();
+    call.out = {out.data(), out.dtype(), flat ? &kOne : out.strides().data()};
+    call.rank = flat ? 1 : rank;
+    flat_size = out.numel();
+    call.shape = flat ? &flat_size : out.sizes().data();
+    if (!flat && rank > kInlineRank) more_strides.resize(size_t(rank) * kMaxSlots);
+    for (int s = 0; s < int(slots.size()); s++) {
+      if (!slots[s]) continue;
+      const Tensor* t = slots[s]->tensor;
+      if (t && (t->device() == out.device())) {
+        call.slots[s] = {t->data(), t->dtype(), flat ? &kOne : broadcast(*t, out, s)};
+        continue;
+      }
+      constexpr DType kOwn[] = {DType::F32, DType::F64, DType::I32, DType::I64};
+      write_number(t ? item(*t) : slots[s]->scalar, call.compute, numbers[s]);
+      if (call.compute > Compute::I64) refuse_dtype(info, out.dtype());
+      call.slots[s] = {numbers[s], kOwn[int(call.compute)], kZeros};
+      call.scalars |= 1u << s;
+    }
+    call.stream = current_stream(out.device());
+  }
+  const int64_t* broadcast(const Tensor& t, const Tensor& out, int slot) {
+    const int rank = out.rank(), missing = rank - t.rank();
+    int64_t* to = rank > kInlineRank ? &more_strides[size_t(slot) * rank] : inline_strides[slot];
+    for (int d = 0; d < rank; d++) {
+      const int own = d - missing;
+      to[d] = own < 0 || (t.size(own) == 1 && out.size(d) != 1) ? 0 : t.stride(own);
+    }
+    return to;
+  }
+  void run(const OpInfo& info, Device device) {
+    auto* kernel = backend_of(device.type).kernels->elementwise;
+    if (!kernel) raise(ErrorKind::NotImplemented, info.name, "a kernel on " + name_of(device), "none");
+    BlockingScope scope(flat_size >= kLongWork);
+    kernel(call);
+  }
+};
+
+void compute_into(ElementwiseOp op, const OpInfo& info, std::span<const Arg> in, const Prepared& p, const Tensor& out,
+                  bool flat) {
+  if (out.numel() == 0) return;
+  KernelCall k;
+  k.call.op = op, k.call.compute = compute_type(p.dtype);
+  const Arg* slots[3];
+  for (size_t i = 0; i < in.size(); i++) slots[i] = &in[i];
+  k.fill(std::span<const Arg* const>(slots, in.size()), out, flat, info);
+  k.run(info, out.device());
+}
+
+Dims common_sizes(const OpInfo& info, std::span<const Arg> in) {
+  Dims sizes;
+  for (const Arg& a : in)
+    if (a.tensor) sizes = broadcast_sizes(info.name, sizes, a.tensor->sizes());
+  return sizes;
+}
+
+class ElementwiseNode final : public Node {
+ public:
+  // original: the first input before an in-place op changed it, where that is needed; y: the result.
+  ElementwiseNode(ElementwiseOp op, const OpInfo& info, std::span<const Arg> in, DType dtype, const Tensor& y)
+      : Node(info.name), op_(op), dtype_(dtype), arity_(info.arity) {
+    for (const Arg& a : in) add_edge(a.tensor ? gradient_edge(*a.tensor) : Edge{});
+    uint8_t read = 0;
+    for (int k = 0; k < arity_; k++)
+      if (info.differentiable[k] && needs(k)) read |= info.reads[k];
+    for (int k = 0; k < arity_; k++) {
+      if (!in[k].tensor) scalars_[k] = in[k].scalar;
+      else if (read >> (k + 1) & 1) saved_[k] = Saved(*in[k].tensor);
+    }
+    if (read >> (arity_ + 1) & 1) saved_[3] = Saved::output(y);
+    saves_ = read >> 1;
+  }
+  // In-place: the first input as it was before.
+  void save_original(const Tensor& original) {
+    if (saved_[0]) saved_[0] = Saved(original);
+  }
+
+  void backward(std::span<const Tensor> g, Grads& grads) override {
+    if (!g[0]) return;
+    const OpInfo& info = op_info(op_);
+    for (int k = 0; k < arity_; k++) {
+      if (!grads.needs(k) || !info.differentiable[k]) continue;
+      if (info.passes_gradient[k]) grads[k] = g[0];
+      else if (grad_enabled()) grads[k] = by_formula(k, g[0]);
+      else grads[k] = by_kernel(k, g[0], info);
+    }
+  }
+  void release() override {
+    if (!saves_) return;
+    for (Saved& s : saved_) s = Saved();
+    mark_released();
+  }
+
+ private:
+  Tensor by_formula(int k, const Tensor& g) {
+    std::vector<Value> slots{Value(g)};
+    for (int i = 0; i < arity_; i++)
+      slots.push_back(saved_[i] ? Value(saved_[i].get()) : Value(scalars_[i].real));
+    slots.push_back(saved_[3] ? Value(saved_[3].get(this)) : Value(0.0));
+    return gradient_formula(op_, k, slots);
+  }
+  Tensor by_kernel(int k, const Tensor& g, const OpInfo& info) {
+    Tensor tensors[3], y;
+    std::optional<Arg> args[kMaxSlots];
+    const Arg* slots[kMaxSlots] = {};
+    args[0].emplace(g);
+    bool flat = g.is_contiguous();
+    auto use = [&](int slot, const Tensor& t) {
+      args[slot].emplace(t);
+      flat = flat && t.is_contiguous() && t.sizes() == g.sizes();
+    };
+    for (int i = 0; i < arity_; i++) {
+      if (!(info.reads[k] >> (i + 1) & 1)) continue;
+      if (saved_[i]) use(i + 1, tensors[i] = saved_[i].get());
+      else args[i + 1].emplace(scalars_[i]);
+    }
+    if (info.reads[k] >> (arity_ + 1) & 1) use(arity_ + 1, y = saved_[3].get());
+    for (int s = 0; s < arity_ + 2; s++)
+      if (info.reads[k] >> s & 1) slots[s] = &*args[s];
+    Tensor out = empty(g.sizes(), {dtype_, g.device()});
+    if (out.numel() == 0) return out;
+    KernelCall call;
+    call.call.op = op_, call.call.gradient = k, call.call.compute = compute_type(dtype_);
+    call.fill(std::span<const Arg* const>(slots, size_t(arity_ + 2)), out, flat, info);
+    call.run(info, out.device());
+    return out;
+  }
+
+  const ElementwiseOp op_;
+  const DType dtype_;
+  const int arity_;
+  bool saves_;
+  Saved saved_[4];  // inputs, y
+  Scalar scalars_[3];
+};
+
+bool should_record(const OpInfo& info, std::span<const Arg> in, DType out) {
+  if (!grad_enabled() || inference_enabled() || !is_differentiable(out)) return false;
+  for (int k = 0; k < info.arity; k++)
+    if (in[k].tensor && info.differentiable[k] && in[k].tensor->requires_grad()) return true;
+  return false;
+}
+
+Ref<ElementwiseNode> make_elementwise_node(ElementwiseOp op, const OpInfo& info, std::span<const Arg> in, DType dtype,
+                                           const Tensor& y) {
+  for (const Arg& a : in)
+    if (a.tensor && (*a.tensor)->base) make_edges({a.tensor});
+  return Ref<ElementwiseNode>::steal(new ElementwiseNode(op, info, in, dtype, y));
+}
+
+void check_inputs(const OpInfo& info, std::span<const Arg> in) {
+  for (const Arg& a : in)
+    if (a.tensor && !*a.tensor) raise(ErrorKind::Type, info.name, "a tensor", "none");
+}
+
+// An operand that overlaps the result without being it would be read after it was written.
+void protect(const Tensor& out, std::span<Arg> in, std::span<Tensor> copies) {
+  for (size_t i = 0; i < in.size(); i++) {
+    if (!in[i].tensor || !may_overlap(out, *in[i].tensor)) continue;
+    const Tensor& t = *in[i].tensor;
+    if (t.data() == out.data() && t.sizes() == out.sizes() && t.strides() == out.strides() && t.dtype() == out.dtype()) continue;
+    copies[i] = empty(t.sizes(), {t.dtype(), t.device()});
+    copy_values(copies[i], t);
+    in[i].tensor = &copies[i];
+  }
+}
+
+void check_result(const OpInfo& info, std::span<const Arg> in, const Prepared& p, const Tensor& out) {
+  auto category = [](DType t) { return t == DType::Bool ? 0 : is_integer(t) ? 1 : is_float(t) ? 2 : 3; };
+  if (category(p.out_dtype) > category(out.dtype()))
+    raise(ErrorKind::DType, info.name, str("a result that can be cast to ", name_of(out.dtype())), name_of(p.out_dtype));
+  const Dims sizes = common_sizes(info, in);
+  if (sizes != out.sizes())
+    raise(ErrorKind::Shape, info.name, str("a result of the output's shape ", out.sizes().text()), sizes.text());
+}
+
+}  // namespace
+
+Tensor elementwise(ElementwiseOp op, std::span<const Arg> in) {
+  const OpInfo& info = op_info(op);
+  check_inputs(info, in);
+  const Prepared p = prepare(op, info, in);
+  Tensor out;
+  if (p.model && p.flat) [[likely]] out = empty_like(*p.model, p.out_dtype);
+  else out = empty(common_sizes(info, in), {p.out_dtype, p.device});
+  if (out.device() != p.device) out = empty(out.sizes(), {p.out_dtype, p.device});
+  const bool flat = p.model && p.flat && p.model->device() == p.device;
+  compute_into(op, info, in, p, out, flat);
+  if (should_record(info, in, out.dtype())) set_history(out, Ref<Node>::steal(make_elementwise_node(op, info, in, p.dtype, out).release()));
+  return out;
+}
+
+void elementwise_(ElementwiseOp op, const Tensor& self, std::span<const Arg> others) {
+  const OpInfo& info = op_info(op);
+  std::vector<Arg> in{self};
+  in.insert(in.end(), others.begin(), others.end());
+  check_inputs(info, in);
+  check_inplace(info.name, self);
+  const Prepared p = prepare(op, info, in);
+  check_result(info, in, p, self);
+  const bool recorded = should_record(info, in, self.dtype());
+  const std::vector<Arg> as_given = in;
+  Tensor copies[3], original;
+  protect(self, in, copies);
+  if (recorded)
+    for (int k = 0; k < info.arity && !original; k++)
+      if (info.differentiable[k] && in[k].tensor && in[k].tensor->requires_grad() && info.reads[k] >> 1 & 1)
+        original = to(detach(self), {}, {}, true);
+  bool flat = p.flat && self.device() == p.device && self.is_contiguous();
+  for (const Arg& a : in) flat = flat && (!a.tensor || (a.tensor->is_contiguous() && a.tensor->sizes() == self.sizes()));
+  compute_into(op, info, in, p, self, flat);
+  bump_version(self);
+  if (!recorded) return;
+  auto node = make_elementwise_node(op, info, as_given, p.dtype, self);
+  if (original) node->save_original(original);
+  set_inplace_history(self, Ref<Node>::steal(node.release()));
+}
+
+void elementwise_out(ElementwiseOp op, const Tensor& out, std::span<const Arg> inputs) {
+  const OpInfo& info = op_info(op);
+  std::vector<Arg> in(inputs.begin(), inputs.end());
+  check_inputs(info, in);
+  check_writable(info.name, out);
+  for (const Arg& a : in)
+    if (grad_enabled() && ((a.tensor && a.tensor->requires_grad()) || out.requires_grad()))
+      raise(ErrorKind::Runtime, info.name, "out= with tensors that do not require grad", "one that does");
+  const Prepared p = prepare(op, info, in);
+  check_result(info, in, p, out);
+  Tensor copies[3];
+  protect(out, in, copies);
+  bool flat = p.model && p.flat && out.is_contiguous() && out.device() == p.device;
+  for (const Arg& a : in) flat = flat && (!a.tensor || (a.tensor->is_contiguous() && a.tensor->sizes() == out.sizes()));
+  compute_into(op, info, in, p, out, flat);
+  bump_version(out);
+}
+
+}  // namespace bolide

@@ -1,0 +1,72 @@
+// promotion.cpp - the promotion lattice: by category, then by width.
+#include "runtime/promotion.h"
+
+#include <algorithm>
+#include <atomic>
+
+#include "runtime/errors.h"
+
+namespace bolide {
+namespace {
+
+int category(DType t) { return t == DType::Bool ? 0 : is_integer(t) ? 1 : is_float(t) ? 2 : 3; }
+std::atomic<DType> g_default{DType::F32};
+
+DType complex_of(DType t) { return t == DType::F64 || t == DType::C128 ? DType::C128 : DType::C64; }
+
+}  // namespace
+
+DType default_dtype() { return g_default.load(std::memory_order_relaxed); }
+void set_default_dtype(DType dtype) {
+  check(is_float(dtype), ErrorKind::Type, "set_default_dtype", "a floating-point dtype",
+        [&] { return std::string(name_of(dtype)); });
+  g_default = dtype;
+}
+
+DType promote(DType a, DType b) {
+  if (a == b) return a;
+  if (category(a) > category(b)) std::swap(a, b);  // now b's category is not lower
+  switch (category(b)) {
+    case 0: return DType::Bool;
+    case 1:
+      if (category(a) == 0) return b;
+      // uint8 with a signed type of 8 bits needs 16; otherwise the wider one holds both.
+      if (a != DType::U8 && b != DType::U8) return std::max(a, b);
+      return std::max({a, b, DType::I16});
+    case 2:
+      if (category(a) < 2) return b;
+      return (a == DType::F16 && b == DType::BF16) || (a == DType::BF16 && b == DType::F16) ? DType::F32
+                                                                                             : std::max(a, b);
+    default: return category(a) < 2 ? b : std::max(complex_of(a), complex_of(b));
+  }
+}
+
+DType Scalar::default_dtype() const {
+  switch (kind) {
+    case Bool: return DType::Bool;
+    case Int: return DType::I64;
+    case Float: return bolide::default_dtype();
+    default: return complex_of(bolide::default_dtype());
+  }
+}
+
+void Promotion::add(DType dtype, int group) {
+  dtypes_[group] = seen_[group] ? promote(dtypes_[group], dtype) : dtype;
+  seen_[group] = true;
+}
+
+DType Promotion::result() const {
+  bool any = false;
+  DType result = DType::Bool;
+  for (int group = 0; group < 3; group++) {
+    if (!seen_[group]) continue;
+    if (!any) result = dtypes_[group];
+    else if (category(dtypes_[group]) > category(result))
+      // A number of a higher category brings that category, in the width of what decided so far.
+      result = category(dtypes_[group]) == 3 && is_float(result) ? complex_of(result) : dtypes_[group];
+    any = true;
+  }
+  return result;
+}
+
+}  // namespace bolide

@@ -1,0 +1,206 @@
+// tensor.cpp - storage, tensors without values, and the checks that ops share.
+#include "runtime/tensor.h"
+
+#include <cstring>
+#include <numeric>
+
+#include "runtime/autograd.h"
+#include "runtime/backend.h"
+
+namespace bolide {
+
+// ------------------------------------------------------------------------------------------------- storage
+Ref<Storage> Storage::make(Device device, size_t bytes) {
+  auto storage = Ref<Storage>::steal(new Storage);
+  storage->device = device;
+  storage->allocation = allocate(device, bytes, current_stream(device));
+  storage->data = static_cast<char*>(storage->allocation.data);
+  storage->bytes = bytes;
+  return storage;
+}
+
+Ref<Storage> Storage::wrap(Device device, void* data, size_t bytes, void (*release)(void*), void* owner) {
+  auto storage = Ref<Storage>::steal(new Storage);
+  storage->device = device, storage->data = static_cast<char*>(data), storage->bytes = bytes;
+  storage->release = release, storage->owner = owner;
+  return storage;
+}
+
+void Storage::destroy(Storage* s) {
+  if (s->release) s->release(s->owner);
+  else deallocate(s->device, s->allocation);
+  delete s;
+}
+
+// ------------------------------------------------------------------------------------------------- tensors
+namespace {
+void (*g_release_python)(void*) noexcept = nullptr;
+}
+void set_python_release(void (*release)(void*) noexcept) { g_release_python = release; }
+
+void TensorImpl::destroy(TensorImpl* impl) {
+  if (impl->autograd) [[unlikely]] {
+    if (impl->autograd->weak && !impl->autograd->weak->forget()) return;
+    delete impl->autograd;
+  }
+  if (impl->owns_python) [[unlikely]] g_release_python(impl->python);
+  delete impl;
+}
+
+bool Tensor::requires_grad() const {
+  const AutogradMeta* meta = impl_->autograd;
+  if (meta && (meta->requires_grad || meta->grad_fn)) return true;
+  return impl_->base && is_view_with_new_history(*impl_);
+}
+
+namespace {
+
+Tensor make_impl(const Dims& sizes, const Dims& strides, DType dtype, int64_t numel, Ref<Storage> storage,
+                 int64_t offset) {
+  Tensor t(Ref<TensorImpl>::steal(new TensorImpl));
+  t->dtype = dtype, t->device = storage->device, t->numel = numel, t->offset = offset;
+  t->sizes = sizes, t->strides = strides;
+  t->data = storage->data + offset * item_size(dtype);
+  t->storage = std::move(storage);
+  t->inference = inference_enabled();
+  return t;
+}
+
+// A size or stride of a dimension that has one element does not matter.
+bool strides_are_contiguous(const Dims& sizes, const Dims& strides) {
+  int64_t expected = 1;
+  for (int d = sizes.rank(); d-- > 0; expected *= sizes[d]) {
+    if (sizes[d] == 0) return true;
+    if (sizes[d] != 1 && strides[d] != expected) return false;
+  }
+  return true;
+}
+
+// The elements from the lowest to the highest that these strides reach: [first, last].
+void extent(const Dims& sizes, const Dims& strides, int64_t& first, int64_t& last) {
+  first = last = 0;
+  for (int d = 0; d < sizes.rank(); d++) (strides[d] < 0 ? first : last) += (sizes[d] - 1) * strides[d];
+}
+
+}  // namespace
+
+int64_t checked_numel(const char* op, const Dims& sizes, DType dtype) {
+  int64_t n = 1, bytes = item_size(dtype);
+  bool overflow = false, empty = false;
+  for (int64_t size : sizes) {
+    check(size >= 0, ErrorKind::Shape, op, "sizes of zero or more", [&] { return sizes.text(); });
+    if (size == 0) {
+      empty = true;
+      continue;
+    }
+    overflow |= __builtin_mul_overflow(n, size, &n) || __builtin_mul_overflow(bytes, size, &bytes);
+  }
+  if (overflow) [[unlikely]]
+    raise(ErrorKind::Shape, op, "sizes whose bytes fit into 63 bits", sizes.text());
+  return empty ? 0 : n;
+}
+
+Tensor empty(const Dims& sizes, Options o) {
+  const int64_t n = checked_numel("empty", sizes, o.dtype);
+  if (!o.device.is_cpu()) check_device(o.device);
+  return make_impl(sizes, sizes.contiguous_strides(), o.dtype, n, Storage::make(o.device, size_t(n * item_size(o.dtype))), 0);
+}
+
+Tensor empty_strided(const Dims& sizes, const Dims& strides, Options o) {
+  const int64_t n = checked_numel("empty_strided", sizes, o.dtype);
+  int64_t first = 0, last = -1;
+  if (n > 0) extent(sizes, strides, first, last);
+  check(first >= 0, ErrorKind::Shape, "empty_strided", "strides of zero or more", [&] { return strides.text(); });
+  Tensor t = make_impl(sizes, strides, o.dtype, n, Storage::make(o.device, size_t((last + 1) * item_size(o.dtype))), 0);
+  t->contiguous = strides_are_contiguous(sizes, strides);
+  return t;
+}
+
+Tensor empty_like(const Tensor& t, DType dtype) {
+  const Options options{dtype, t.device()};
+  if (t.is_contiguous() || !is_dense(t.sizes(), t.strides())) return empty(t.sizes(), options);
+  return empty_strided(t.sizes(), t.strides(), options);
+}
+Tensor empty_like(const Tensor& t) { return empty_like(t, t.dtype()); }
+
+Tensor from_blob(void* data, const Dims& sizes, const Dims& strides, Options o, void (*release)(void*), void* owner,
+                 bool read_only) {
+  const int64_t n = checked_numel("from_blob", sizes, o.dtype);
+  int64_t first = 0, last = -1;
+  if (n > 0) extent(sizes, strides, first, last);
+  const int64_t item = item_size(o.dtype);
+  auto storage = Storage::wrap(o.device, static_cast<char*>(data) + first * item, size_t((last - first + 1) * item),
+                               release, owner);
+  storage->read_only = read_only;
+  Tensor t = make_impl(sizes, strides, o.dtype, n, std::move(storage), -first);
+  t->contiguous = strides_are_contiguous(sizes, strides);
+  return t;
+}
+
+Tensor view_of(const Tensor& t, const Dims& sizes, const Dims& strides, int64_t offset) {
+  Tensor v = make_impl(sizes, strides, t.dtype(), sizes.product(), t->storage, offset);
+  v->contiguous = strides_are_contiguous(sizes, strides);
+  v->inference = t->inference;
+  return v;
+}
+Tensor alias(const Tensor& t) { return view_of(t, t.sizes(), t.strides(), t->offset); }
+
+// -------------------------------------------------------------------------------------------------- checks
+int wrap_dim(const char* op, int64_t dim, int rank) {
+  const int r = std::max(rank, 1);
+  if (dim < -r || dim >= r) [[unlikely]]
+    raise(ErrorKind::Index, op, str("a dimension in [", -r, ", ", r - 1, "]"), str(dim));
+  return int(dim < 0 ? dim + r : dim);
+}
+
+Dims broadcast_sizes(const char* op, const Dims& a, const Dims& b) {
+  const int rank = std::max(a.rank(), b.rank());
+  Dims out(rank);
+  for (int i = 1; i <= rank; i++) {
+    const int64_t x = i <= a.rank() ? a[a.rank() - i] : 1, y = i <= b.rank() ? b[b.rank() - i] : 1;
+    if (x != y && x != 1 && y != 1) [[unlikely]]
+      raise(ErrorKind::Shape, op, "shapes that broadcast together", str(a.text(), " and ", b.text()));
+    out[rank - i] = x == 1 ? y : x;
+  }
+  return out;
+}
+
+bool is_dense(const Dims& sizes, const Dims& strides) {
+  // The dimensions in the order of their strides must tile memory without a hole.
+  int order[kMaxRank], n = 0;
+  for (int d = 0; d < sizes.rank(); d++)
+    if (sizes[d] != 1) order[n++] = d;
+  std::sort(order, order + n, [&](int a, int b) { return strides[a] < strides[b]; });
+  int64_t expected = 1;
+  for (int i = 0; i < n; i++) {
+    if (strides[order[i]] != expected) return false;
+    expected *= sizes[order[i]];
+  }
+  return true;
+}
+
+void check_writable(const char* op, const Tensor& t) {
+  check(!t->storage->read_only, ErrorKind::Runtime, op, "memory that may be written",
+        [&] { return str("a read-only buffer (", describe(t), ")"); });
+  for (int d = 0; d < t.rank(); d++)
+    check(t.stride(d) != 0 || t.size(d) <= 1, ErrorKind::Runtime, op, "a tensor whose elements are all distinct",
+          [&] { return str("an expanded one with strides ", t.strides().text(), "; clone() it first"); });
+}
+
+bool may_overlap(const Tensor& a, const Tensor& b) {
+  if (a->storage.get() != b->storage.get() || !a.numel() || !b.numel()) return false;
+  int64_t first, last;
+  auto range = [&](const Tensor& t, const char*& from, const char*& to) {
+    extent(t.sizes(), t.strides(), first, last);
+    from = t.data() + first * t.item_size(), to = t.data() + (last + 1) * t.item_size();
+  };
+  const char *a0, *a1, *b0, *b1;
+  range(a, a0, a1), range(b, b0, b1);
+  return a0 < b1 && b0 < a1;
+}
+
+std::string describe(const Tensor& t) {
+  return str(name_of(t.dtype()), t.sizes().text(), " on ", name_of(t.device()));
+}
+
+}  // namespace bolide
