@@ -86,6 +86,7 @@ struct Collapsed {
 // Calls f(offset, length, done) for every run along the last dimension of elements [start, start + n).
 template <class F>
 void for_each_run(int rank, const int64_t* shape, const int64_t* strides, int64_t start, int64_t n, F f) {
+  if (n == 0) return;
   const int64_t inner = shape[rank - 1];
   int64_t row = start / inner, column = start % inner;
   for (int64_t done = 0; done < n; row++, column = 0) {

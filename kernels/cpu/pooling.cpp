@@ -19,10 +19,12 @@ int64_t end_inside(int64_t start, int64_t kernel, int64_t dilation, int64_t size
 }
 
 // What all chunks of a call share.
+template <class T>
 struct PoolPlan {
   int64_t band, bands;         // output rows at a time
   int64_t columns;             // of a copied row
   const int64_t* tap_offsets;  // of each tap within the plane, from the window's first
+  const IntOf<T>* first_taps;  // of each output column, rounded up to whole vectors: the first tap in the plane
 };
 
 // kWidth numbers `step` apart.
@@ -41,7 +43,7 @@ BOLIDE_FN Vector<T> load_every(const T* x, int64_t step) {
 }
 
 template <class S, class T>
-void copy_band(const MaxPoolCall& call, const PoolPlan& plan, const S* in, int64_t first_row, int64_t rows, T* to) {
+void copy_band(const MaxPoolCall& call, const PoolPlan<T>& plan, const S* in, int64_t first_row, int64_t rows, T* to) {
   const int64_t left = std::min(call.padding[1], plan.columns), width = std::min(call.width, plan.columns - left);
   for (int64_t r = 0; r < rows; r++, to += plan.columns) {
     const int64_t y = first_row + r;
@@ -56,7 +58,7 @@ void copy_band(const MaxPoolCall& call, const PoolPlan& plan, const S* in, int64
 // Outputs x .. x + kWidth of a row; `band` is the copied row of the window's first tap, `place` the place of
 // that tap within the plane.
 template <class S, class T>
-BOLIDE_FN void pool_vector(const MaxPoolCall& call, const PoolPlan& plan, const T* band, int64_t y_first, int64_t y_end,
+BOLIDE_FN void pool_vector(const MaxPoolCall& call, const PoolPlan<T>& plan, const T* band, int64_t y_first, int64_t y_end,
                            int64_t x, int64_t place, S* out, int64_t* indices) {
   using Index = typename VectorTypes<T>::Index;
   constexpr int W = kWidth<T>;
@@ -64,8 +66,8 @@ BOLIDE_FN void pool_vector(const MaxPoolCall& call, const PoolPlan& plan, const 
   const int64_t n = std::min<int64_t>(W, call.out_width - x);
   Vector<T> best = Vector<T>{} - kInf<T>;
   Index tap;
-  for (int i = 0; i < W; i++)
-    tap[i] = IntOf<T>(y_first * kernel_width + first_inside((x + i) * step - call.padding[1], call.dilation[1]));
+  std::memcpy(&tap, plan.first_taps + x, sizeof tap);
+  tap += IntOf<T>(y_first * kernel_width);
   for (int64_t i = y_first; i < y_end; i++)
     for (int64_t j = 0; j < kernel_width; j++) {
       const Vector<T> v = load_every(
@@ -84,7 +86,7 @@ BOLIDE_FN void pool_vector(const MaxPoolCall& call, const PoolPlan& plan, const 
 }
 
 template <class S>
-void pool_band(const MaxPoolCall& call, const PoolPlan& plan, int64_t plane, int64_t first, int64_t last) {
+void pool_band(const MaxPoolCall& call, const PoolPlan<ComputeOf<S>>& plan, int64_t plane, int64_t first, int64_t last) {
   using T = ComputeOf<S>;
   const int64_t first_row = first * call.stride[0] - call.padding[0];
   const int64_t rows = (last - 1 - first) * call.stride[0] + (call.kernel[0] - 1) * call.dilation[0] + 1;
@@ -102,15 +104,20 @@ void pool_band(const MaxPoolCall& call, const PoolPlan& plan, int64_t plane, int
 
 template <class S>
 void pool(const MaxPoolCall& call) {
-  constexpr int64_t W = kWidth<ComputeOf<S>>, kBandSize = 16384;
+  using T = ComputeOf<S>;
+  constexpr int64_t W = kWidth<T>, kBandSize = 16384;
   if (call.planes * call.out_height * call.out_width == 0) return;
   const int64_t taps = call.kernel[0] * call.kernel[1];
   int64_t* offsets = static_cast<int64_t*>(scratch(1, taps * int64_t(sizeof(int64_t))));
   for (int64_t t = 0; t < taps; t++)
     offsets[t] = t / call.kernel[1] * call.dilation[0] * call.width + t % call.kernel[1] * call.dilation[1];
-  PoolPlan plan;
-  plan.tap_offsets = offsets;
-  plan.columns = ((call.out_width + W - 1) / W * W + W) * call.stride[1] + (call.kernel[1] - 1) * call.dilation[1];
+  const int64_t whole = (call.out_width + W - 1) / W * W;
+  IntOf<T>* first_taps = static_cast<IntOf<T>*>(scratch(2, whole * int64_t(sizeof(T))));
+  for (int64_t x = 0; x < whole; x++)
+    first_taps[x] = IntOf<T>(first_inside(x * call.stride[1] - call.padding[1], call.dilation[1]));
+  PoolPlan<T> plan;
+  plan.tap_offsets = offsets, plan.first_taps = first_taps;
+  plan.columns = (whole + W) * call.stride[1] + (call.kernel[1] - 1) * call.dilation[1];
   plan.band = std::clamp<int64_t>(kBandSize / (plan.columns * call.stride[0]), 1, call.out_height);
   plan.bands = (call.out_height + plan.band - 1) / plan.band;
   const int64_t work = plan.band * plan.columns * (call.stride[0] + call.kernel[0]);

@@ -104,7 +104,7 @@ void run_list(const char* op, const std::vector<Item>& items, const Update& upda
 template <class Call, class Arrays, class F>
 void for_each_dtype(const char* op, const Call& call, const Arrays& arrays_of, const F& f) {
   for (int64_t i = 0; i < call.item_count; i++)
-    for_float(op, call.items[i].dtype, []<class S> {});  // raises before anything is changed
+    for_float(op, call.items[i].dtype, [&]<class S> {});  // raises before anything is changed
   for (DType dtype : {DType::F32, DType::F64, DType::F16, DType::BF16}) {
     std::vector<Item> items;
     for (int64_t i = 0; i < call.item_count; i++)

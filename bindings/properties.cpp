@@ -1,0 +1,132 @@
+// properties.cpp - attributes of Tensor: shape, dtype, device, grad, data, T and the like.
+#include "bindings/properties.h"
+
+#include "bindings/convert.h"
+#include "runtime/autograd.h"
+#include "runtime/ops.h"
+
+namespace bolide::python {
+
+PyObject* node_to_python(const Ref<Node>& node);  // autograd.cpp
+
+namespace {
+
+PyObject* shape(PyObject* self, void*) { return sizes_to_python(unwrap(self).sizes()); }
+PyObject* dtype(PyObject* self, void*) { return dtype_to_python(unwrap(self).dtype()); }
+PyObject* device(PyObject* self, void*) {
+  return guarded("device", [&] { return device_to_python(unwrap(self).device()); });
+}
+PyObject* ndim(PyObject* self, void*) { return PyLong_FromLong(unwrap(self).rank()); }
+PyObject* nbytes(PyObject* self, void*) {
+  return PyLong_FromLongLong(unwrap(self).numel() * unwrap(self).item_size());
+}
+PyObject* itemsize(PyObject* self, void*) { return PyLong_FromLongLong(unwrap(self).item_size()); }
+PyObject* is_cuda(PyObject* self, void*) { return PyBool_FromLong(!unwrap(self).device().is_cpu()); }
+PyObject* is_cpu(PyObject* self, void*) { return PyBool_FromLong(unwrap(self).device().is_cpu()); }
+PyObject* version(PyObject* self, void*) { return PyLong_FromUnsignedLong(unwrap(self).version()); }
+PyObject* base(PyObject* self, void*) { return wrap(Tensor(unwrap(self)->base)); }
+PyObject* inference(PyObject* self, void*) { return PyBool_FromLong(unwrap(self)->inference); }
+
+PyObject* transposed(PyObject* self, void*) {
+  return guarded("T", [&] {
+    const Tensor& x = unwrap(self);
+    if (x.rank() == 2) return wrap(transpose(x, 0, 1));
+    Dims order(x.rank());
+    for (int i = 0; i < x.rank(); i++) order[i] = x.rank() - 1 - i;
+    return wrap(permute(x, order));
+  });
+}
+PyObject* matrix_transposed(PyObject* self, void*) {
+  return guarded("mT", [&] {
+    const Tensor& x = unwrap(self);
+    check(x.rank() >= 2, ErrorKind::Shape, "mT", "at least two dimensions", [&] { return x.sizes().text(); });
+    return wrap(transpose(x, -2, -1));
+  });
+}
+
+// ---- autograd ------------------------------------------------------------------------------------------------
+PyObject* requires_grad(PyObject* self, void*) { return PyBool_FromLong(unwrap(self).requires_grad()); }
+int set_requires(PyObject* self, PyObject* value, void*) {
+  return guarded_int("requires_grad", [&] {
+    if (!value) raise(ErrorKind::Type, "requires_grad", "a bool", "a deletion");
+    set_requires_grad(unwrap(self), Convert<bool>::get(value));
+    return 0;
+  });
+}
+PyObject* gradient(PyObject* self, void*) {
+  return guarded("grad", [&] { return wrap(grad(unwrap(self))); });
+}
+int set_gradient(PyObject* self, PyObject* value, void*) {
+  return guarded_int("grad", [&] {
+    const bool none = !value || value == Py_None;
+    if (!none && value == self) raise(ErrorKind::Runtime, "grad", "another tensor", "the tensor itself");
+    set_grad(unwrap(self), none ? Tensor() : Convert<Tensor>::get(value));
+    return 0;
+  });
+}
+PyObject* history(PyObject* self, void*) {
+  return guarded("grad_fn", [&] { return node_to_python(grad_fn(unwrap(self))); });
+}
+PyObject* leaf(PyObject* self, void*) { return PyBool_FromLong(is_leaf(unwrap(self))); }
+PyObject* retains(PyObject* self, void*) {
+  const AutogradMeta* meta = unwrap(self)->autograd;
+  return PyBool_FromLong(meta && meta->retains_grad);
+}
+PyObject* output_number(PyObject* self, void*) {
+  const AutogradMeta* meta = unwrap(self)->autograd;
+  return PyLong_FromUnsignedLong(meta ? meta->output : 0);
+}
+
+// ---- data ----------------------------------------------------------------------------------------------------
+PyObject* data(PyObject* self, void*) {
+  return guarded("data", [&] { return wrap(alias(unwrap(self))); });
+}
+// The tensor takes over storage, shape and dtype; its history, hooks and grad stay.
+int set_data(PyObject* self, PyObject* value, void*) {
+  return guarded_int("data", [&] {
+    if (!value) raise(ErrorKind::Type, "data", "a Tensor", "a deletion");
+    const Tensor from = Convert<Tensor>::get(value);
+    Tensor& to = unwrap(self);
+    check(!to.requires_grad() || is_differentiable(from.dtype()), ErrorKind::DType, "data",
+          "a floating-point or complex dtype for a tensor that requires grad", [&] { return describe(from); });
+    TensorImpl& impl = *to.get();
+    impl.dtype = from.dtype(), impl.device = from.device(), impl.contiguous = from->contiguous;
+    impl.numel = from->numel, impl.offset = from->offset, impl.data = from->data;
+    impl.sizes = from->sizes, impl.strides = from->strides;
+    impl.storage = from->storage;
+    impl.base = {};
+    // The accumulator checks gradients against the shape that it was made for; a new one is made when needed.
+    if (impl.autograd) impl.autograd->accumulator = {};
+    return 0;
+  });
+}
+
+}  // namespace
+
+const std::vector<Property>& tensor_properties() {
+  static const std::vector<Property> all = {
+      {"shape", shape, nullptr, "Size", "The sizes."},
+      {"dtype", dtype, nullptr, "dtype", "The type of the elements."},
+      {"device", device, nullptr, "device", "Where the tensor is."},
+      {"ndim", ndim, nullptr, "int", "The number of dimensions."},
+      {"nbytes", nbytes, nullptr, "int", "Bytes of all elements."},
+      {"itemsize", itemsize, nullptr, "int", "Bytes of an element."},
+      {"is_cuda", is_cuda, nullptr, "bool", "Is it on a CUDA device?"},
+      {"is_cpu", is_cpu, nullptr, "bool", "Is it on the CPU?"},
+      {"T", transposed, nullptr, "Tensor", "With the order of dimensions reversed: a view."},
+      {"mT", matrix_transposed, nullptr, "Tensor", "With the last two dimensions swapped: a view."},
+      {"requires_grad", requires_grad, set_requires, "bool", "Does backward() compute a gradient for it?"},
+      {"grad", gradient, set_gradient, "Tensor | None", "The gradient that backward() has collected, or None."},
+      {"grad_fn", history, nullptr, "Any", "The node of the graph that it came from, or None."},
+      {"is_leaf", leaf, nullptr, "bool", "Has it no history?"},
+      {"retains_grad", retains, nullptr, "bool", "Does it keep .grad though it is no leaf?"},
+      {"output_nr", output_number, nullptr, "int", "Which output of grad_fn it is."},
+      {"data", data, set_data, "Tensor", "On the same storage, without history."},
+      {"_version", version, nullptr, "int", "How often the storage was changed in place."},
+      {"_base", base, nullptr, "Tensor | None", "Of a view, the tensor that it shows."},
+      {"_is_inference", inference, nullptr, "bool", "Was it made in inference mode?"},
+  };
+  return all;
+}
+
+}  // namespace bolide::python

@@ -1,0 +1,18 @@
+// properties.h - attributes of Tensor that are not methods.
+#pragma once
+#include <vector>
+
+#include "bindings/tensor_type.h"
+
+namespace bolide::python {
+
+struct Property {
+  const char* name;
+  getter get;
+  setter set;        // null: read-only
+  const char *type;  // in stubs
+  const char* doc;
+};
+const std::vector<Property>& tensor_properties();  // properties.cpp
+
+}  // namespace bolide::python
