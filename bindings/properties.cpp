@@ -90,13 +90,14 @@ int set_data(PyObject* self, PyObject* value, void*) {
     check(!to.requires_grad() || is_differentiable(from.dtype()), ErrorKind::DType, "data",
           "a floating-point or complex dtype for a tensor that requires grad", [&] { return describe(from); });
     TensorImpl& impl = *to.get();
+    const bool same = to.sizes() == from.sizes() && to.dtype() == from.dtype() && to.device() == from.device();
     impl.dtype = from.dtype(), impl.device = from.device(), impl.contiguous = from->contiguous;
     impl.numel = from->numel, impl.offset = from->offset, impl.data = from->data;
     impl.sizes = from->sizes, impl.strides = from->strides;
     impl.storage = from->storage;
     impl.base = {};
-    // The accumulator checks gradients against the shape that it was made for; a new one is made when needed.
-    if (impl.autograd) impl.autograd->accumulator = {};
+    // The accumulator brings gradients to the shape that it was made for; a new one is made when needed.
+    if (impl.autograd && !same) impl.autograd->accumulator = {};
     return 0;
   });
 }

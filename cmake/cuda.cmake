@@ -50,9 +50,10 @@ macro(bolide_add_cuda_library)
   add_library(bolide_cuda_options INTERFACE)
   target_link_libraries(bolide_cuda_options INTERFACE bolide_options)
   target_include_directories(bolide_cuda_options SYSTEM INTERFACE ${CMAKE_CUDA_TOOLKIT_INCLUDE_DIRECTORIES})
+  target_compile_definitions(bolide_cuda_options INTERFACE BOLIDE_ISA=cuda)
   # sm_80 and sm_90a as machine code; PTX of plain compute_90 (90a's runs on nothing newer) for what comes later.
   target_compile_options(bolide_cuda_options INTERFACE $<$<COMPILE_LANGUAGE:CUDA>:
-    -std=c++20 --expt-relaxed-constexpr -compress-mode=size -Xcompiler=-Wall,-Wextra,-fwrapv,-ffp-contract=off
+    -std=c++20 --expt-relaxed-constexpr -compress-mode=size -Xcompiler=-Wall,-Wextra,-fwrapv,-ffp-contract=off,-fno-strict-aliasing
     --fmad=false -gencode=arch=compute_80,code=sm_80 -gencode=arch=compute_90a,code=sm_90a
     -gencode=arch=compute_90,code=compute_90>)
   set_target_properties(bolide_cuda PROPERTIES CUDA_ARCHITECTURES OFF CUDA_RUNTIME_LIBRARY Static)

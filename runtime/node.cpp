@@ -49,7 +49,7 @@ class Accumulator final : public Node {
   // A gradient that nobody else holds is taken as it is; another is copied, since .grad is added to in place.
   static Tensor own(const Tensor& g, const Tensor& leaf) {
     if (grad_enabled()) return g.requires_grad() ? g : clone(g);
-    const bool sole = g->references.load() <= 2 && g->storage->references.load() == 1 && !g->storage->release;
+    const bool sole = g->references.load() == 1 && g->storage->references.load() == 1 && !g->storage->release;
     if (sole && g.strides() == leaf.strides() && !g->autograd) return g;
     Tensor copy = empty_like(leaf);
     copy_values(copy, g);

@@ -1,4 +1,7 @@
 // cublaslt.cpp - finds cuBLASLt: already loaded, named by the user, in the nvidia packages beside bolide, the system's.
+//
+// The emulated device has a stand-in instead: tests/cuda_emulation/fake_cublaslt.cpp.
+#if !defined(BOLIDE_CUDA_EMULATION)
 #include <dlfcn.h>
 
 #include <cstdlib>
@@ -60,3 +63,4 @@ const Functions& functions() {
 }
 
 }  // namespace bolide::cublaslt
+#endif
