@@ -177,8 +177,7 @@ PyObject* call(const Row& row, Form form, PyObject* self, PyObject* const* args,
     if (!bind(signature, b, first, args, n, keywords, name)) return nullptr;
     return call_bound(row, form, b);
   } catch (const Mismatch& e) {
-    const PyObject* const* found = std::find(b.slots, b.slots + signature.count, e.got);
-    const size_t i = size_t(found - b.slots);
+    const size_t i = size_t(std::find(b.slots, b.slots + signature.count, e.got) - b.slots);
     return raise_current(name, i < size_t(signature.count) ? PyUnicode_AsUTF8(signature.names[i]) : "");
   } catch (...) {
     return raise_current(name);

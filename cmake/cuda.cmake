@@ -2,6 +2,7 @@
 #
 # Every .cu and .cpp of kernels/cuda is compiled once, except those that BOLIDE_CUDA_SHARDS lists: these are
 # compiled once per shard, to keep each compiler run short and small. To shard another file, add a line.
+include_guard(DIRECTORY)
 
 #   file | name of the shard | its definitions, by commas
 set(BOLIDE_CUDA_SHARDS)
@@ -41,9 +42,14 @@ function(bolide_add_cuda_objects target)
 endfunction()
 
 macro(bolide_add_cuda_library)
-  # Which GPUs and which C++ are said below: the CMake of Debian 12 knows of neither 90a nor nvcc's C++20.
+  # Which GPUs is said below. The CMake of Debian 12 knows neither 90a nor how to ask nvcc for C++20.
   set(CMAKE_CUDA_ARCHITECTURES OFF)
   enable_language(CUDA)
+  set(CMAKE_CUDA_STANDARD 20)
+  if(NOT CMAKE_CUDA20_STANDARD_COMPILE_OPTION)
+    set(CMAKE_CUDA20_STANDARD_COMPILE_OPTION -std=c++20)
+    set(CMAKE_CUDA20_EXTENSION_COMPILE_OPTION -std=c++20)
+  endif()
   set(CMAKE_CUDA_FLAGS_RELEASE "-O3 -DNDEBUG")
 
   add_library(bolide_cuda SHARED)
@@ -53,10 +59,23 @@ macro(bolide_add_cuda_library)
   target_compile_definitions(bolide_cuda_options INTERFACE BOLIDE_ISA=cuda)
   # sm_80 and sm_90a as machine code; PTX of plain compute_90 (90a's runs on nothing newer) for what comes later.
   target_compile_options(bolide_cuda_options INTERFACE $<$<COMPILE_LANGUAGE:CUDA>:
-    -std=c++20 --expt-relaxed-constexpr -compress-mode=size -Xcompiler=-Wall,-Wextra,-fwrapv,-ffp-contract=off,-fno-strict-aliasing
+    --expt-relaxed-constexpr -compress-mode=size -Xcompiler=-Wall,-Wextra,-fwrapv,-ffp-contract=off,-fno-strict-aliasing
     --fmad=false -gencode=arch=compute_80,code=sm_80 -gencode=arch=compute_90a,code=sm_90a
     -gencode=arch=compute_90,code=compute_90>)
   set_target_properties(bolide_cuda PROPERTIES CUDA_ARCHITECTURES OFF CUDA_RUNTIME_LIBRARY Static)
   bolide_add_cuda_objects(bolide_cuda)
   bolide_place_in_package(bolide_cuda)
 endmacro()
+
+# tests/gpu: kernels and backend beside the CPU's (test_*.cpp), and two programs for tests/gpu/run.sh. They find the
+# device as every program does: a GPU, or the emulated one where BOLIDE_CUDA_LIBRARY names it.
+if(BOLIDE_TESTS)
+  bolide_find_googletest()
+  file(GLOB cuda_tests CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/tests/gpu/test_*.cpp)
+  add_executable(bolide_cuda_tests ${cuda_tests})
+  target_link_libraries(bolide_cuda_tests PRIVATE bolide GTest::gtest_main Threads::Threads)
+  foreach(program conformance measure)
+    add_executable(bolide_gpu_${program} ${PROJECT_SOURCE_DIR}/tests/gpu/${program}.cpp)
+    target_link_libraries(bolide_gpu_${program} PRIVATE bolide GTest::gtest Threads::Threads)
+  endforeach()
+endif()

@@ -8,6 +8,7 @@
 
 #include <pthread.h>
 #include <sched.h>
+#include <sys/mman.h>
 
 #include <algorithm>
 #include <atomic>
@@ -29,6 +30,7 @@ namespace {
 
 constexpr int kMaxThreads = 1024;
 constexpr uint64_t kLeft = 0xffffffff;  // low half of `state`: chunks not taken; high half: which job it is
+constexpr int64_t kHugePage = 2 << 20;
 constexpr std::chrono::microseconds kSpin{100};  // longer than the Python between two ops of a model
 
 // ---- how many threads --------------------------------------------------------------------------------------
@@ -269,12 +271,14 @@ void* scratch(int slot, int64_t bytes) {
   Block& b = blocks[slot];
   if (b.size < bytes) {
     std::free(b.data);
-    b.size = (bytes + 4095) / 4096 * 4096;
-    b.data = std::aligned_alloc(64, size_t(b.size));
+    const int64_t page = bytes < kHugePage ? 4096 : kHugePage;
+    b.size = (bytes + page - 1) / page * page;
+    b.data = std::aligned_alloc(size_t(page), size_t(b.size));
     if (!b.data) {
       b.size = 0;
       throw std::bad_alloc();
     }
+    if (page == kHugePage) madvise(b.data, size_t(b.size), MADV_HUGEPAGE);  // a wish, not a need
   }
   return b.data;
 }

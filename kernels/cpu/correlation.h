@@ -17,6 +17,7 @@
 #include <utility>
 
 #include "kernels/cpu/padded.h"
+#include "kernels/cpu/panels.h"
 #include "kernels/cpu/tile.h"
 #include "kernels/threads.h"
 
@@ -27,8 +28,6 @@ template <class T>
 constexpr int64_t kSlack = 16 * kWidth<T>;  // numbers that tiles may read after the end of a padded image
 template <class T>
 constexpr int64_t kCache = 512 * 1024 / sizeof(T);  // numbers of padded image at a time: half of L2
-template <class T>
-constexpr int kPanel = (kTileRows + kWidth<T> - 1) / kWidth<T> * kWidth<T>;
 
 // What a slot of the scratch memory is used for; 0 and 1 are the matrix product's.
 enum Slot { kWeights = 2, kImage, kOutput, kOffsets, kPieces, kTaps };
@@ -72,7 +71,7 @@ struct Plan {
   Padded padded;
   int64_t band, bands;        // output rows at a time
   int64_t panels, width;      // of the weights: blocks of `width` channels
-  const T* weights;           // [group][panel][depth][width or kPanel]
+  const T* weights;           // [group][panel][depth][width or kPanelRows]
   const int64_t* offsets;     // of each (channel, tap) in the padded image
   const int64_t* w_offsets;   // and in w
   const TapRow* tap_rows;     // and one more, for the end
@@ -105,7 +104,7 @@ void run_channel_tile(const TileCall<T>& t) {  // R channels, N vectors of pixel
 #pragma GCC unroll 4
     for (int n = 0; n < N; n++) sums[i][n] = Vector<T>{} + (t.bias ? t.bias[i] : T(0));
   product_tile<T, R, N>(
-      t.depth, [&](int i, int64_t k) { return t.weights[k * kPanel<T> + i]; },
+      t.depth, [&](int i, int64_t k) { return t.weights[k * kPanelRows<T> + i]; },
       [&](int64_t k) { return t.image + t.offsets[k]; }, layout == Layout::ByRow ? t.step : W, sums);
   if (layout == Layout::ByRow) {
 #pragma GCC unroll 16
@@ -143,7 +142,7 @@ void run_pixel_tile(const TileCall<T>& t) {  // R pixels, N vectors of channels
       transpose_block(tile[r] + n * W, N * W, std::min(W, R - r), W, turned[n * W] + r, kRows);
   for (int64_t c = 0; c < t.channels; c++) {
     T* to = t.out + c * t.out_plane;
-    if (t.out_step == 1) copy_short(to, turned[c], R);
+    if (t.out_step == 1) copy_row(to, turned[c], R);
     else
       for (int64_t i = 0; i < R; i++) to[i * t.out_step] = turned[c][i];
   }
@@ -167,10 +166,6 @@ void run_tile(Layout layout, int64_t rows, int64_t vectors, const TileCall<T>& t
 }
 
 // ---- plans -------------------------------------------------------------------------------------------------
-
-inline int64_t parts(int64_t size, int64_t part) { return (size + part - 1) / part; }
-// `size` cut into as few parts of up to `most` as will do, all about the same.
-inline int64_t even_part(int64_t size, int64_t most) { return parts(size, parts(size, most)); }
 
 // The layout that wastes least: how much of a tile's lanes is used.
 template <class T>
@@ -207,7 +202,7 @@ void list_taps(const Correlation<T>& s, Plan<T>& plan) {
 template <class T>
 void pack_weights(const Correlation<T>& s, Plan<T>& plan) {
   const bool wide = plan.layout == Layout::Wide;
-  const int64_t depth = s.depth(), step = wide ? kTileColumns<T> : plan.layout == Layout::Thin ? 1 : kPanel<T>;
+  const int64_t depth = s.depth(), step = wide ? kTileColumns<T> : plan.layout == Layout::Thin ? 1 : kPanelRows<T>;
   plan.width = wide ? kTileColumns<T> : even_part(s.out, kTileRows);
   plan.panels = parts(s.out, plan.width);
   T* weights = numbers<T>(kWeights, s.groups * plan.panels * depth * step);
@@ -328,7 +323,7 @@ void run_channels(const Correlation<T>& s, const Plan<T>& plan, const Band<T>& b
     const int vectors = !by_row && total - tile * kColumns <= kWidth<T> ? 1 : 2;
     for (int64_t p = 0; p < plan.panels; p++) {
       const int64_t o = p * plan.width;
-      t.weights = plan.weights + (band.group * plan.panels + p) * s.depth() * kPanel<T>;
+      t.weights = plan.weights + (band.group * plan.panels + p) * s.depth() * kPanelRows<T>;
       t.bias = s.bias ? s.bias + band.group * s.out + o : nullptr;
       t.out = out + o * s.out_plane;
       run_tile(plan.layout, std::min(plan.width, s.out - o), vectors, t);

@@ -12,6 +12,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "kernels/cpu/panels.h"
 #include "kernels/cpu/tile.h"
 #include "kernels/threads.h"
 
@@ -20,9 +21,8 @@ namespace {
 
 constexpr int64_t kDepth = 256;        // a panel of B, 32 KB, stays in L1
 constexpr int64_t kDirectRow = 192;    // rows of B up to this long are read where they are: no cache conflicts
-constexpr int64_t kGroupRows = 8, kGroupColumns = 8;  // panels that are packed, or multiplied, at a time
-template <class T>
-constexpr int kPanelRows = (kTileRows + kWidth<T> - 1) / kWidth<T> * kWidth<T>;
+constexpr int64_t kGroup = 8;          // panels of B that are packed at a time, so that they stay in L2
+constexpr int64_t kBlocks = 16;        // of C, about: enough to share out
 
 template <class S>
 struct Matrix {  // element (i, j) is p[i * row + j * column]
@@ -90,39 +90,6 @@ void run_tile_of(int rows, bool packed, const TileCall<T>& t, std::integer_seque
   tiles[t.columns > kWidth<T>][packed][rows - 1](t);
 }
 
-// Panels of `tile` rows each: panel p has from(p * tile + i, k) at to[(p * depth + k) * width + i], for all i
-// below width, a multiple of kWidth. What lies after the tile's rows is never used, after `count` it is zero.
-template <class S, class T>
-void pack(const S* from, int64_t step, int64_t k_step, int64_t count, int64_t depth, int tile, int width, T* to) {
-  constexpr int W = kWidth<T>;
-  const int64_t size = depth * width;
-  const auto pack_slowly = [&](int64_t i, T* panel) {
-    for (int64_t k = 0; k < depth; k++)
-      for (int64_t u = 0; u < width; u++)
-        panel[k * width + u] = i + u < count ? load_as<T>(from[(i + u) * step + k * k_step]) : T(0);
-  };
-  if (step == 1) {  // along the rows of memory, over all panels
-    const int64_t whole = count >= width ? (count - width) / tile + 1 : 0;
-    for (int64_t k = 0; k < depth; k++)
-      for (int64_t p = 0; p < whole; p++)
-        for (int u = 0; u < width; u += W)
-          store(to + p * size + k * width + u, load(from + k * k_step + p * tile + u));
-    for (int64_t p = whole; p * tile < count; p++) pack_slowly(p * tile, to + p * size);
-    return;
-  }
-  for (int64_t i = 0; i < count; i += tile, to += size) {
-    if (k_step != 1) {
-      pack_slowly(i, to);
-      continue;
-    }
-    const int64_t rows = std::min<int64_t>(count - i, tile);
-    for (int u = 0; u < width; u += W)
-      for (int64_t k = 0; k < depth; k += W)
-        transpose_block(from + (i + u) * step + k, step, int(std::clamp<int64_t>(rows - u, 0, W)),
-                        int(std::min<int64_t>(depth - k, W)), to + k * width + u, width);
-  }
-}
-
 // A block of C from A and B, each of them packed, or where it is (row and k steps).
 template <class T>
 struct Block {
@@ -162,20 +129,20 @@ T* panels(int slot, int64_t rows, int64_t tile, int64_t width) {
 
 template <class S, class T>
 void gemm_small(int64_t m, int64_t n, int64_t k, Matrix<S> a, Matrix<S> b, T* c, int64_t c_row, Start<T> start) {
-  constexpr int64_t kColumns = kTileColumns<T>, kGroup = kGroupColumns * kColumns;
+  constexpr int64_t kColumns = kTileColumns<T>, kGroupColumns = kGroup * kColumns;
   constexpr bool kConvert = !std::is_same_v<S, T>;
   const bool few_columns = n <= 4 * kColumns;
   const bool pack_a = kConvert || !(a.column == 1 ? few_columns && a.row <= 512 : a.row == 1 && few_columns);
   const bool pack_b = kConvert || !(b.column == 1 && (m <= 2 * kTileRows || b.row <= kDirectRow));
   T* a_panels = pack_a ? panels<T>(0, m, kTileRows, kPanelRows<T>) : nullptr;
-  T* b_panels = panels<T>(1, std::min(n, kGroup), kColumns, kColumns);
+  T* b_panels = panels<T>(1, std::min(n, kGroupColumns), kColumns, kColumns);
   for (int64_t k0 = 0; k0 < k; k0 += kDepth) {
     const int64_t depth = std::min(kDepth, k - k0);
     const Matrix<S> a0 = a.at(0, k0);
     if (pack_a) pack(a0.p, a.row, a.column, m, depth, kTileRows, kPanelRows<T>, a_panels);
     for (int64_t j = 0; j < n;) {
       const Matrix<S> b0 = b.at(k0, j);
-      const int64_t columns = std::min(n - j, kGroup), whole = columns / kColumns * kColumns;
+      const int64_t columns = std::min(n - j, kGroupColumns), whole = columns / kColumns * kColumns;
       Block<T> block{m, columns, depth, a_panels, b_panels};
       block.a_row = a.row, block.a_k = a.column, block.b_column = b.column, block.b_k = b.row;
       block.packed_a = pack_a, block.packed_b = pack_b || whole == 0;
@@ -195,29 +162,32 @@ void gemm_small(int64_t m, int64_t n, int64_t k, Matrix<S> a, Matrix<S> b, T* c,
 
 template <class S, class T>
 void gemm_large(int64_t m, int64_t n, int64_t k, Matrix<S> a, Matrix<S> b, T* c, int64_t c_row, Start<T> start) {
-  constexpr int64_t kColumns = kTileColumns<T>;
-  constexpr int64_t kRowGroup = kGroupRows * kTileRows, kColumnGroup = kGroupColumns * kColumns;
-  T *a_panels = panels<T>(0, m, kTileRows, kPanelRows<T>), *b_panels = panels<T>(1, n, kColumns, kColumns);
-  const int64_t down = (m + kRowGroup - 1) / kRowGroup, across = (n + kColumnGroup - 1) / kColumnGroup;
-  const int64_t blocks = (k + kDepth - 1) / kDepth, each = (k + blocks - 1) / blocks;
+  constexpr int64_t kColumns = kTileColumns<T>, kPanel = kPanelRows<T>;
+  T *a_panels = panels<T>(0, m, kTileRows, kPanel), *b_panels = panels<T>(1, n, kColumns, kColumns);
+  // Blocks of C by whole panels, all about the same: enough of them to share out.
+  const int64_t row_panels = parts(m, kTileRows), column_panels = parts(n, kColumns);
+  int64_t tall = even_part(row_panels, kGroup), wide = even_part(column_panels, 2 * kGroup);
+  while (parts(row_panels, tall) * parts(column_panels, wide) < kBlocks && tall * wide > 8)
+    if (tall * kTileRows > wide * kColumns) tall = even_part(row_panels, tall - 1);
+    else wide = even_part(column_panels, wide - 1);
+  const int64_t down = parts(row_panels, tall), across = parts(column_panels, wide);
+  const int64_t rows = tall * kTileRows, columns = wide * kColumns, each = even_part(k, kDepth);
   for (int64_t k0 = 0; k0 < k; k0 += each) {
     const int64_t depth = std::min(each, k - k0);
-    const auto a_group = [=](int64_t i) { return a_panels + i * kGroupRows * depth * kPanelRows<T>; };
-    const auto b_group = [=](int64_t j) { return b_panels + j * kGroupColumns * depth * kColumns; };
+    const auto a_block = [=](int64_t i) { return a_panels + i * tall * depth * kPanel; };
+    const auto b_block = [=](int64_t j) { return b_panels + j * wide * depth * kColumns; };
     parallel(down + across, [&](int64_t chunk) {
-      if (chunk < down) {
-        const int64_t i = chunk * kRowGroup;
-        pack(a.at(i, k0).p, a.row, a.column, std::min(m - i, kRowGroup), depth, kTileRows, kPanelRows<T>,
-             a_group(chunk));
-      } else {
-        const int64_t j = (chunk - down) * kColumnGroup;
-        pack(b.at(k0, j).p, b.column, b.row, std::min(n - j, kColumnGroup), depth, kColumns, kColumns,
-             b_group(chunk - down));
-      }
+      const int64_t i = chunk * rows, j = (chunk - down) * columns;
+      if (chunk < down)
+        pack(a.at(i, k0).p, a.row, a.column, std::min(m - i, rows), depth, kTileRows, kPanel, a_block(chunk));
+      else
+        pack(b.at(k0, j).p, b.column, b.row, std::min(n - j, columns), depth, kColumns, kColumns,
+             b_block(chunk - down));
     });
     parallel(down * across, [&](int64_t chunk) {
-      const int64_t gi = chunk % down, gj = chunk / down, i = gi * kRowGroup, j = gj * kColumnGroup;
-      Block<T> block{std::min(m - i, kRowGroup), std::min(n - j, kColumnGroup), depth, a_group(gi), b_group(gj)};
+      const int64_t i = chunk % down * rows, j = chunk / down * columns;
+      Block<T> block{std::min(m - i, rows), std::min(n - j, columns), depth, a_block(chunk % down),
+                     b_block(chunk / down)};
       block.c = c + i * c_row + j, block.c_row = c_row;
       block.start = k0 > 0 ? Start<T>{block.c, c_row} : start.at(i, j);
       multiply_block(block);

@@ -10,7 +10,7 @@
 namespace bolide::inline BOLIDE_ISA {
 namespace {
 
-constexpr double kWorthAFork = 1e6;      // multiplications and additions of a chunk, at least
+constexpr double kWorthAFork = 3e5;      // multiplications and additions of a chunk, about three microseconds
 constexpr int64_t kLargeSize = 192;      // rows and columns from which packing is worth sharing
 constexpr int64_t kOpenBlasSize = 768;   // from here on OpenBLAS's kernels are the faster ones
 
@@ -123,7 +123,7 @@ void run_chunk(Way way, const Product<S>& p) {
 
 // ---- chunks ------------------------------------------------------------------------------------------------
 
-// Chunks are whole tiles, smaller where that gives work to more threads.
+// Chunks are whole tiles, as small as is worth a fork where that gives work to more threads.
 struct Cut {
   int64_t rows, columns, down, across;
 };
@@ -132,12 +132,20 @@ Cut cut(Way way, const Product<S>& p) {
   using T = ComputeOf<S>;
   constexpr int64_t kColumns = kTileColumns<T>, kChunks = 8;
   int64_t rows = 16 * kTileRows, columns = (kIsHalf<S> ? 16 : 32) * kColumns;
-  if (way == Way::LargeTiles) rows = columns = kIsHalf<S> ? 1024 : 4096;  // one after the other
+  if (way == Way::LargeTiles) {
+    rows = columns = kIsHalf<S> ? 1024 : 4096;  // one after the other, each of them by all threads
+    return {rows, columns, parts(p.m, rows), parts(p.n, columns)};
+  }
   if (way == Way::OpenBlas) rows = 512, columns = 1024;
-  if (way == Way::Dots || way == Way::RowTimesMatrix) columns = 1024;
-  const auto parts = [](int64_t size, int64_t part) { return (size + part - 1) / part; };
-  while (way != Way::LargeTiles && columns > 4 * kColumns && parts(p.m, rows) * parts(p.n, columns) < kChunks) columns /= 2;
-  if (double(p.m) * double(p.n) * double(p.k) < kWorthAFork) rows = p.m, columns = p.n;
+  rows = even_part(parts(std::min(rows, p.m), kTileRows), 16) * kTileRows;
+  columns = parts(std::min(columns, p.n), kColumns) * kColumns;
+  const bool tiles = way == Way::Tiles;
+  const auto chunks = [&] { return parts(p.m, rows) * parts(p.n, columns); };
+  while (chunks() < kChunks && double(rows) * double(columns) * double(p.k) > 2 * kWorthAFork) {
+    if (tiles && rows > columns && rows > 2 * kTileRows) rows = parts(rows / kTileRows, 2) * kTileRows;
+    else if (columns > 2 * kColumns) columns = parts(columns / kColumns, 2) * kColumns;
+    else break;
+  }
   return {rows, columns, parts(p.m, rows), parts(p.n, columns)};
 }
 

@@ -57,7 +57,7 @@ struct Layout {
   }
   void finish() {
     small = count < (int64_t(1) << 31);
-    for (int d = 0; d < rank && small; d++) dividers[d] = Divider(shape[d]);
+    for (int d = 0; d < rank && small && count > 0; d++) dividers[d] = Divider(shape[d]);
   }
   // One run through memory for this operand: stride 1, or a single element.
   bool is_dense(int operand) const { return rank == 0 || (rank == 1 && strides[operand][0] == 1); }

@@ -1,0 +1,186 @@
+// interop.cpp - NumPy, DLPack, pickling and copying, as methods and functions.
+#include <pybind11/pybind11.h>
+
+#include <cstring>
+
+#include "bindings/creation.h"
+#include "bindings/dlpack.h"
+#include "bindings/module.h"
+#include "bindings/ops_table.h"
+#include "runtime/autograd.h"
+
+namespace py = pybind11;
+
+namespace bolide::python {
+namespace {
+
+py::object steal(PyObject* o) { return py::reinterpret_steal<py::object>(checked(o)); }
+
+// ---- NumPy ---------------------------------------------------------------------------------------------------
+Tensor tensor_of_array(PyObject* array) {
+  if (!is_numpy_array(array)) throw Mismatch{array, "numpy.ndarray"};
+  return share_buffer("from_numpy", array);
+}
+Tensor tensor_of_buffer(PyObject* buffer, DType dtype, int64_t count, int64_t offset, bool requires_grad) {
+  if (!PyObject_CheckBuffer(buffer)) throw Mismatch{buffer, "an object with a buffer"};
+  const py::object bytes = steal(PyMemoryView_FromObject(buffer));
+  const Py_buffer& b = *PyMemoryView_GET_BUFFER(bytes.ptr());
+  check(PyBuffer_IsContiguous(&b, 'C'), ErrorKind::Value, "frombuffer", "contiguous memory",
+        [] { return std::string("memory with gaps"); });
+  check(offset >= 0 && offset < std::max<int64_t>(b.len, 1), ErrorKind::Value, "frombuffer",
+        str("an offset below ", b.len), [&] { return str(offset); });
+  const int64_t item = item_size(dtype), there = (b.len - offset) / item;
+  if (count < 0) {
+    check((b.len - offset) % item == 0 && b.len > 0, ErrorKind::Value, "frombuffer",
+          str("a multiple of ", item, " bytes"), [&] { return str(b.len - offset); });
+    count = there;
+  }
+  check(count > 0 && count <= there, ErrorKind::Value, "frombuffer", str("1 to ", there, " elements"),
+        [&] { return str(count); });
+  char* data = static_cast<char*>(b.buf) + offset;
+  check(reinterpret_cast<uintptr_t>(data) % uintptr_t(item) == 0, ErrorKind::Value, "frombuffer",
+        str("an address that is a multiple of ", item), [&] { return str(offset, " as offset"); });
+  const Tensor t = from_blob(data, {count}, {1}, {dtype, {}}, drop_reference, bytes.ptr(), b.readonly);
+  Py_INCREF(bytes.ptr());  // the tensor's
+  if (requires_grad) set_requires_grad(t, true);
+  return t;
+}
+
+PyObject* to_numpy(const Tensor& x, bool force) {
+  GradMode mode(false);
+  const Tensor t = force ? to(detach(x), {}, Device{}) : x;
+  check(!t.requires_grad(), ErrorKind::Runtime, "numpy", "a tensor that does not require grad",
+        [] { return std::string("one that does; use detach().numpy()"); });
+  check(t.device().is_cpu(), ErrorKind::Type, "numpy", "a tensor on the CPU",
+        [&] { return name_of(t.device()) + "; use cpu().numpy()"; });
+  check(t.dtype() != DType::BF16, ErrorKind::DType, "numpy", "a dtype that NumPy has",
+        [] { return std::string("bfloat16; use float().numpy()"); });
+  const py::object memory = steal(export_buffer(t));
+  return py::module_::import("numpy").attr("asarray")(memory).release().ptr();
+}
+PyObject* to_array(const Tensor& x, PyObject* dtype, PyObject* copy) {
+  const py::object array = py::reinterpret_steal<py::object>(to_numpy(x, false));
+  if (dtype == Py_None || py::object(array.attr("dtype")).equal(py::reinterpret_borrow<py::object>(dtype)))
+    return copy == Py_True ? array.attr("copy")().release().ptr() : py::object(array).release().ptr();
+  check(copy != Py_False, ErrorKind::Value, "__array__", "copy=None or True for another dtype",
+        [] { return std::string("False"); });
+  return array.attr("astype")(py::handle(dtype)).release().ptr();
+}
+Tensor wrap_array(const Tensor&, PyObject* array, PyObject*, bool) {  // what NumPy's functions give
+  return is_numpy_array(array) ? share_array(array) : tensor_from(array, {}, {});
+}
+
+// ---- DLPack --------------------------------------------------------------------------------------------------
+PyObject* dlpack(const Tensor& x, PyObject* stream, PyObject* max_version, PyObject* dl_device, PyObject* copy) {
+  return to_dlpack(x, stream, max_version, dl_device, copy);
+}
+
+// ---- pickling, copying ---------------------------------------------------------------------------------------
+py::object attributes_of(PyObject* self) {
+  PyObject* dict = object_of(self)->dict;
+  return dict ? py::reinterpret_borrow<py::object>(dict) : py::none();
+}
+PyObject* reduce_object(PyObject* self, PyObject*) {
+  const Tensor& t = Convert<Tensor>::get(self);
+  GradMode mode(false);
+  const Tensor plain = contiguous(to(t, {}, Device{}));
+  const py::bytes data(plain.data(), size_t(plain.numel() * plain.item_size()));
+  const py::object rebuild = py::module_::import("bolide._C").attr("_rebuild");
+  const py::object dtype = steal(dtype_to_python(t.dtype())), shape = steal(ints_to_python(t.sizes()));
+  const bool wants = t.requires_grad() && is_leaf(t);
+  const py::tuple arguments = py::make_tuple(py::type::of(py::handle(self)), data, shape, dtype,
+                                             name_of(t.device()), wants);
+  return py::make_tuple(rebuild, arguments, attributes_of(self)).release().ptr();
+}
+PyObject* rebuild(PyObject* type, PyObject* data, const Dims& shape, DType dtype, Device device, bool requires_grad) {
+  if (!PyType_Check(type) || !PyType_IsSubtype(reinterpret_cast<PyTypeObject*>(type), tensor_type))
+    throw Mismatch{type, "Tensor or a subclass"};
+  if (!PyBytes_Check(data)) throw Mismatch{data, "bytes"};
+  const Tensor t = empty(shape, {dtype, {}});
+  const int64_t size = t.numel() * t.item_size();
+  check(PyBytes_GET_SIZE(data) == size, ErrorKind::Value, "_rebuild", str(size, " bytes"),
+        [&] { return str(PyBytes_GET_SIZE(data)); });
+  if (size) std::memcpy(t.data(), PyBytes_AS_STRING(data), size_t(size));
+  auto* wanted = reinterpret_cast<PyTypeObject*>(type);
+  PyObject* self = make_instance(wanted, to(t, {}, device));
+  if (requires_grad) set_requires_grad(unwrap(self), true);
+  return self;
+}
+// A new object of the same type and attributes; `fill` gets the new tensor and may change the attributes.
+PyObject* same_kind(PyObject* self, const Tensor& t, const py::object& attributes) {
+  const py::object made = steal(make_instance(Py_TYPE(self), t));
+  if (unwrap(self).requires_grad() && is_leaf(unwrap(self))) set_requires_grad(unwrap(made.ptr()), true);
+  if (!attributes.is_none()) made.attr("__dict__").attr("update")(attributes);
+  return py::object(made).release().ptr();
+}
+PyObject* shallow_copy(PyObject* self) { return same_kind(self, Convert<Tensor>::get(self), attributes_of(self)); }
+PyObject* deep_copy(PyObject* self, PyObject* memo) {
+  const Tensor& t = Convert<Tensor>::get(self);
+  if (!PyDict_Check(memo)) throw Mismatch{memo, "dict"};
+  const py::dict known = py::reinterpret_borrow<py::dict>(memo);
+  const py::int_ id(reinterpret_cast<uintptr_t>(self));
+  if (known.contains(id)) return py::object(known[id]).release().ptr();
+  if (!is_leaf(t))
+    raise(ErrorKind::Runtime, "deepcopy", "a leaf of the graph", "a tensor with a grad_fn; use detach() or clone()");
+  GradMode mode(false);
+  const py::object made = steal(same_kind(self, clone(t), py::none()));
+  known[id] = made;
+  const py::object deepcopy = py::module_::import("copy").attr("deepcopy");
+  if (const Tensor g = grad(t)) set_grad(unwrap(made.ptr()), clone(g));
+  const py::object attributes = attributes_of(self);
+  if (!attributes.is_none()) made.attr("__dict__").attr("update")(deepcopy(attributes, known));
+  return py::object(made).release().ptr();
+}
+
+PyObject* format(PyObject* self, PyObject* specification) {
+  const Tensor& t = Convert<Tensor>::get(self);
+  if (t.rank() || Py_TYPE(self) != tensor_type) return PyObject_Format(steal(PyObject_Str(self)).ptr(), specification);
+  return PyObject_Format(steal(scalar_to_python(item(t))).ptr(), specification);
+}
+}  // namespace
+
+std::vector<Op> interop_rows() {
+  return {
+      op<&tensor_of_array>("from_numpy", "ndarray",
+                           "A tensor on the memory of a NumPy array, which it keeps alive; read-only arrays give tensors "
+                           "that cannot be changed in place.\n\nRaises: DTypeError for a dtype that bolide does not "
+                           "have; ValueError for negative strides.\nReference: torch.from_numpy.",
+                           kFunction),
+      op<&tensor_of_buffer>("frombuffer", "buffer, *, dtype, count=-1, offset=0, requires_grad=False",
+                            "A tensor on the memory of a bytes-like object.\n\nReference: torch.frombuffer.", kFunction),
+      op<&to_numpy>("numpy", "input, *, force=False",
+                    "A NumPy array on the memory of this tensor, which it keeps alive.\n\nforce detaches, and copies "
+                    "from another device. Raises: TypeError for another device or bfloat16; BolideError if it "
+                    "requires grad.\nReference: torch.Tensor.numpy.",
+                    kMethod),
+      op<&to_array>("__array__", "input, dtype=None, copy=None", "For numpy.asarray().", kMethod),
+      op<&wrap_array>("__array_wrap__", "input, array, context=None, return_scalar=False",
+                      "For functions of NumPy: their result as a tensor.", kMethod),
+      op<&dlpack>("__dlpack__", "input, *, stream=None, max_version=None, dl_device=None, copy=None",
+                  "A DLPack capsule of this tensor.\n\nRaises: BufferError if it requires grad, or if the request "
+                  "cannot be met.",
+                  kMethod),
+      op<&dlpack_device>("__dlpack_device__", "input", "(device type, device number) in DLPack's numbers.", kMethod),
+      op<&from_dlpack>("from_dlpack", "x, *, device=None, copy=None",
+                       "A tensor on the memory of any object with __dlpack__ and __dlpack_device__.\n\ncopy: True "
+                       "always copies, False never does, None only where it must. Raises: BufferError if the memory "
+                       "is of a kind that bolide does not have.\nReference: torch.from_dlpack.",
+                       kFunction),
+      op<&reduce_object>("__reduce_ex__", "input, protocol", "For pickle.", kMethod),
+      op<&rebuild>("_rebuild", "type, data, shape, dtype, device, requires_grad", "What unpickling calls.", kFunction),
+      op<&shallow_copy>("__copy__", "input", "For copy.copy(): shares the storage.", kMethod),
+      op<&deep_copy>("__deepcopy__", "input, memo", "For copy.deepcopy(): leaves only.", kMethod),
+      op<&format>("__format__", "input, specification", "For f-strings: a 0-d tensor as its number.", kMethod),
+  };
+}
+
+void finish_type() {
+  auto* type = reinterpret_cast<PyObject*>(tensor_type);
+  const py::object priority = py::int_(1000), table = steal(exchange_table());
+  // NumPy's operators step back for these, so that ours decide.
+  if (PyObject_SetAttrString(type, "__array_priority__", priority.ptr()) < 0 ||
+      PyObject_SetAttrString(type, "__dlpack_c_exchange_api__", table.ptr()) < 0)
+    throw py::error_already_set();
+}
+
+}  // namespace bolide::python

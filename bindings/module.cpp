@@ -1,0 +1,95 @@
+// module.cpp - the extension module bolide._C: the op table, the types, and what pybind11 binds beside them.
+#include "bindings/module.h"
+
+#include <deque>
+
+#include "bindings/creation.h"
+#include "bindings/operators.h"
+#include "bindings/ops_table.h"
+#include "bindings/properties.h"
+
+namespace py = pybind11;
+
+namespace bolide::python {
+namespace {
+
+// Rows stand here for the life of the process: CPython keeps pointers to their names and docstrings.
+const std::vector<Op>& table() {
+  static const std::vector<Op>* all = [] {
+    auto* rows = new std::vector<Op>;
+    for (auto group : {elementwise_rows, composed_rows, reduction_rows, shape_rows, copy_rows, network_rows,
+                       creation_rows, random_rows, indexing_rows, interop_rows, autograd_rows}) {
+      std::vector<Op> more = group();
+      rows->insert(rows->end(), std::make_move_iterator(more.begin()), std::make_move_iterator(more.end()));
+    }
+    return rows;
+  }();
+  return *all;
+}
+
+PyMethodDef definition(const Op& op, _PyCFunctionFastWithKeywords f) {
+  return {op.name.c_str(), reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(f)),
+          METH_FASTCALL | METH_KEYWORDS, op.doc.c_str()};
+}
+
+// Functions and methods of the table; with two rows of one name and place the first counts.
+void split_table(std::vector<PyMethodDef>& functions, std::vector<PyMethodDef>& methods) {
+  for (const Op& op : table()) {
+    if (op.prepare) op.prepare(op.name.c_str(), op.arguments.c_str());
+    if (op.where != kMethod) functions.push_back(definition(op, op.function));
+    if (op.where != kFunction) methods.push_back(definition(op, op.method));
+  }
+  functions.push_back({}), methods.push_back({});
+}
+
+std::vector<PyGetSetDef> properties() {
+  std::vector<PyGetSetDef> out = {
+      {"__dict__", get_dict, PyObject_GenericSetDict, "Attributes set from Python.", nullptr}};
+  for (const Property& p : tensor_properties()) out.push_back({p.name, p.get, p.set, p.doc, nullptr});
+  out.push_back({});
+  return out;
+}
+
+// What type checkers and editors read: the text of functions and of the class Tensor, from the same table.
+std::string stub_text() {
+  std::string functions, tensor = "class Tensor:\n    def __init__(self, data: Any = ...) -> None: ...\n";
+  for (const Property& p : tensor_properties()) {
+    tensor += std::string("    @property\n    def ") + p.name + "(self) -> " + p.type + ": ...\n";
+    if (p.set) tensor += std::string("    @") + p.name + ".setter\n    def " + p.name + "(self, value: Any) -> None: ...\n";
+  }
+  for (const Op& op : table()) {
+    if (op.where != kMethod) functions += op.stub(op.name.c_str(), false);
+    if (op.where != kFunction) tensor += op.stub(op.name.c_str(), true);
+  }
+  return tensor + "\n" + functions;
+}
+
+}  // namespace
+}  // namespace bolide::python
+
+PYBIND11_MODULE(_C, m, py::mod_gil_used()) {
+  using namespace bolide::python;
+  m.doc() = "The compiled part of bolide.";
+  add_errors(m.ptr());
+  add_dtype_device(m.ptr());
+  add_buffer_type(m.ptr());
+
+  static std::vector<PyMethodDef> functions, methods;
+  static std::vector<PyGetSetDef> attributes = properties();
+  split_table(functions, methods);
+  std::vector<PyType_Slot> slots = operator_slots();
+  for (const PyType_Slot& slot : indexing_slots()) slots.push_back(slot);
+  make_tensor_type(m.ptr(), methods.data(), attributes.data(), slots);
+  finish_type();
+  m.attr("Tensor") = py::handle(reinterpret_cast<PyObject*>(tensor_type));
+  if (PyModule_AddFunctions(m.ptr(), functions.data()) < 0) throw py::error_already_set();
+
+  add_hooks(m);
+  add_autograd(m);
+  add_custom_function(m);
+  add_printing(m);
+  add_random(m);
+  add_services(m);
+  m.def("_stub_text", &stub_text, "Stubs of the op table and of Tensor.");
+  install_gil_hooks();
+}

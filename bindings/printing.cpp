@@ -1,0 +1,220 @@
+// printing.cpp - repr() of tensors, in PyTorch's form: aligned columns, four digits, a summary of large ones.
+#include <algorithm>
+#include <cmath>
+#include <cstdio>
+
+#include "bindings/convert.h"
+#include "bindings/module.h"
+#include "bindings/operators.h"
+#include "runtime/autograd.h"
+
+namespace py = pybind11;
+
+namespace bolide::python {
+
+std::string node_name(const Node& node);  // autograd.cpp
+
+namespace {
+
+struct PrintOptions {
+  int64_t precision = 4, threshold = 1000, edgeitems = 3, linewidth = 80;
+  std::optional<bool> sci_mode;
+} options;
+
+std::string printed(const char* format, int precision, double v) {
+  char small[64];
+  const int n = std::snprintf(small, sizeof small, format, precision, v);
+  if (size_t(n) < sizeof small) return small;
+  std::string large(size_t(n) + 1, '\0');
+  std::snprintf(large.data(), large.size(), format, precision, v);
+  large.pop_back();
+  return large;
+}
+std::string non_finite(double v) { return std::isnan(v) ? "nan" : v < 0 ? "-inf" : "inf"; }
+
+// How the real numbers of one tensor are written: all in one width and notation.
+class RealFormat {
+ public:
+  explicit RealFormat(const std::vector<double>& values) {
+    double least = INFINITY, most = 0;
+    bool any = false;
+    for (double v : values) {
+      if (!std::isfinite(v) || v == 0) continue;
+      any = true;
+      least = std::min(least, std::fabs(v)), most = std::max(most, std::fabs(v));
+      integers_ = integers_ && v == std::ceil(v);
+    }
+    scientific_ = options.sci_mode.value_or(any && (most / least > 1000 || most > 1e8 || least < 1e-4));
+    for (double v : values) width_ = std::max(width_, text(v).size());
+  }
+  std::string operator()(double v) const {
+    const std::string s = text(v);
+    return std::string(width_ - std::min(width_, s.size()), ' ') + s;
+  }
+  std::string text(double v) const {
+    if (!std::isfinite(v)) return non_finite(v);
+    if (scientific_) return printed("%.*e", int(options.precision), v);
+    if (integers_) return printed("%.*f", 0, v) + ".";
+    return printed("%.*f", int(options.precision), v);
+  }
+  size_t width() const { return width_; }
+
+ private:
+  bool integers_ = true, scientific_ = false;
+  size_t width_ = 1;
+};
+
+// The texts of all elements that are shown, padded to one width, in order.
+std::vector<std::string> texts_of(const Tensor& t) {  // contiguous, on the CPU, without history
+  std::vector<std::string> out;
+  const int64_t n = t.numel();
+  auto reals = [&](const Tensor& values, int step, int at) {
+    std::vector<double> v(static_cast<size_t>(n));
+    for (int64_t i = 0; i < n; i++) v[size_t(i)] = values.data<double>()[i * step + at];
+    return v;
+  };
+  if (is_float(t.dtype())) {
+    const std::vector<double> values = reals(to(t, DType::F64), 1, 0);
+    const RealFormat format(values);
+    for (double v : values) out.push_back(format(v));
+  } else if (is_complex(t.dtype())) {
+    const Tensor wide = to(t, DType::C128);
+    const std::vector<double> re = reals(wide, 2, 0), im = reals(wide, 2, 1);
+    const RealFormat real(re), imaginary(im);
+    for (size_t i = 0; i < re.size(); i++)
+      out.push_back(real(re[i]) + (std::signbit(im[i]) ? "" : "+") + imaginary.text(im[i]) + "j");
+  } else if (t.dtype() == DType::Bool) {
+    for (int64_t i = 0; i < n; i++) out.push_back(t.data<bool>()[i] ? "True" : "False");
+  } else {
+    const Tensor wide = to(t, DType::I64);
+    for (int64_t i = 0; i < n; i++) out.push_back(std::to_string(wide.data<int64_t>()[i]));
+  }
+  size_t width = 0;
+  for (const std::string& s : out) width = std::max(width, s.size());
+  for (std::string& s : out) s.insert(0, width - s.size(), ' ');
+  return out;
+}
+
+// ---- layout --------------------------------------------------------------------------------------------------
+class Layout {
+ public:
+  Layout(const Tensor& t, size_t indent) : sizes_(t.sizes()), indent_(indent) {
+    summarize_ = t.numel() > options.threshold;
+    Tensor shown = detach(t);
+    for (int d = 0; d < t.rank(); d++)
+      if (cut(d)) shown = edges(shown, d);
+    shown_ = shown.sizes();
+    texts_ = texts_of(contiguous(to(shown, {}, Device{})));
+  }
+  std::string text() {
+    if (sizes_.empty()) return trimmed(texts_[0]);
+    return block(0, indent_);
+  }
+
+ private:
+  static std::string trimmed(const std::string& s) { return s.substr(s.find_first_not_of(' ')); }
+  bool cut(int dim) const { return summarize_ && sizes_[dim] > 2 * options.edgeitems; }
+  static Tensor edges(const Tensor& t, int dim) {
+    const int64_t n = options.edgeitems;
+    const Tensor parts[] = {narrow(t, dim, 0, n), narrow(t, dim, t.size(dim) - n, n)};
+    return cat(parts, dim);
+  }
+  std::string block(int dim, size_t indent) {
+    if (dim == sizes_.rank() - 1) return row(dim, indent);
+    std::string out = "[";
+    const std::string between = "," + std::string(size_t(sizes_.rank() - dim - 1), '\n') + std::string(indent + 1, ' ');
+    for (int64_t i = 0; i < shown_[dim]; i++) {
+      if (i) out += between;
+      if (cut(dim) && i == options.edgeitems) out += "..." + between;
+      out += block(dim + 1, indent + 1);
+    }
+    if (cut(dim) && !options.edgeitems) out += "...";
+    return out + "]";
+  }
+  std::string row(int dim, size_t indent) {
+    std::vector<std::string> items;
+    for (int64_t i = 0; i < shown_[dim]; i++) {
+      if (cut(dim) && i == options.edgeitems) items.push_back(" ...");
+      items.push_back(texts_[next_++]);
+    }
+    if (cut(dim) && !options.edgeitems) items.push_back("...");
+    const size_t width = texts_.empty() ? 1 : texts_[0].size();
+    const int64_t room = (options.linewidth - int64_t(indent)) / int64_t(width + 2);
+    const size_t per_line = size_t(std::max<int64_t>(room, 1));
+    std::string out = "[";
+    for (size_t i = 0; i < items.size(); i++) {
+      if (i) out += i % per_line ? ", " : ",\n" + std::string(indent + 1, ' ');
+      out += items[i];
+    }
+    return out + "]";
+  }
+
+  Dims sizes_, shown_;
+  size_t indent_, next_ = 0;
+  bool summarize_ = false;
+  std::vector<std::string> texts_;
+};
+
+bool is_implied(DType t) { return t == default_dtype() || t == DType::I64 || t == DType::Bool; }
+
+std::vector<std::string> suffixes_of(const Tensor& t) {
+  std::vector<std::string> out;
+  if (!t.device().is_cpu()) out.push_back("device='" + name_of(t.device()) + "'");
+  if (!t.numel() && t.rank() != 1) {
+    std::string sizes;
+    for (int i = 0; i < t.rank(); i++) sizes += (i ? ", " : "") + std::to_string(t.size(i));
+    out.push_back("size=(" + sizes + ")");
+  }
+  if (t.numel() ? !is_implied(t.dtype()) : t.dtype() != default_dtype())
+    out.push_back(std::string("dtype=bolide.") + name_of(t.dtype()));
+  if (const Ref<Node> node = grad_fn(t)) out.push_back("grad_fn=<" + node_name(*node) + ">");
+  else if (t.requires_grad()) out.push_back("requires_grad=True");
+  return out;
+}
+
+std::string describe_all(const Tensor& t, const std::string& prefix) {
+  std::string out = prefix + (t.numel() ? Layout(t, prefix.size()).text() : "[]");
+  size_t last_line = out.size() - (out.rfind('\n') == std::string::npos ? 0 : out.rfind('\n') + 1);
+  for (const std::string& suffix : suffixes_of(t)) {
+    if (last_line + suffix.size() + 4 > size_t(options.linewidth)) {
+      out += ",\n" + std::string(prefix.size(), ' ') + suffix;
+      last_line = prefix.size() + suffix.size();
+    } else {
+      out += ", " + suffix;
+      last_line += suffix.size() + 2;
+    }
+  }
+  return out + ")";
+}
+
+void set_options(std::optional<int64_t> precision, std::optional<int64_t> threshold, std::optional<int64_t> edgeitems,
+                 std::optional<int64_t> linewidth, std::optional<bool> sci_mode) {
+  auto take = [](int64_t& to, const std::optional<int64_t>& v, int64_t most) {
+    if (!v) return;
+    check(*v >= 0 && *v <= most, ErrorKind::Value, "set_printoptions", str("a number in [0, ", most, "]"),
+          [&] { return str(*v); });
+    to = *v;
+  };
+  take(options.precision, precision, 100);
+  take(options.threshold, threshold, INT64_MAX);
+  take(options.edgeitems, edgeitems, 1 << 20);
+  take(options.linewidth, linewidth, 1 << 20);
+  options.sci_mode = sci_mode;
+}
+
+}  // namespace
+
+PyObject* tensor_repr(PyObject* self) {
+  return guarded("repr", [&] {
+    GradMode mode(false);
+    const std::string text = describe_all(unwrap(self), "tensor(");
+    return PyUnicode_FromStringAndSize(text.data(), Py_ssize_t(text.size()));
+  });
+}
+
+void add_printing(py::module_& m) {
+  m.def("_set_printoptions", &set_options, py::arg("precision"), py::arg("threshold"), py::arg("edgeitems"),
+        py::arg("linewidth"), py::arg("sci_mode"), "What bolide.set_printoptions() calls.");
+}
+
+}  // namespace bolide::python

@@ -1,0 +1,53 @@
+"""bolide: tensors, automatic differentiation and training, with PyTorch's names and semantics.
+
+    >>> import bolide
+    >>> x = bolide.ones(2, 3, requires_grad=True)
+    >>> (x * x).sum().backward()
+    >>> x.grad
+    tensor([[2., 2., 2.],
+            [2., 2., 2.]])
+
+The tensor, its functions and the engine are compiled (bolide._C); what stands beside this file is Python. It is
+imported when it is first asked for, so that ``import bolide`` costs little. A new subpackage is one entry of
+``_LAZY``.
+"""
+
+from bolide import _C
+from bolide._C import *  # noqa: F403
+from bolide._C import bool, float, int  # noqa: A004, F401: dtypes, as in PyTorch
+from bolide.autograd.grad_mode import enable_grad, inference_mode, no_grad, set_grad_enabled
+
+__version__ = _C.__version__
+
+inf, nan, pi, e = _C.inf, _C.nan, _C.pi, _C.e
+newaxis = None
+
+# name: where it is defined; None: a subpackage or module of that name
+_LAZY = {
+    "autograd": None,
+    "cuda": None,
+    "datasets": None,
+    "finfo": "bolide._dtype_info",
+    "iinfo": "bolide._dtype_info",
+    "io": None,
+    "nn": None,
+    "optim": None,
+    "set_printoptions": "bolide._printing",
+    "utils": None,
+    "visualization": None,
+}
+
+
+def __getattr__(name):
+    if name not in _LAZY:
+        raise AttributeError(f"module 'bolide' has no attribute '{name}'")
+    from importlib import import_module
+
+    home = _LAZY[name]
+    value = import_module(f"bolide.{name}") if home is None else getattr(import_module(home), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__():
+    return sorted({*globals(), *_LAZY})
