@@ -44,6 +44,7 @@ gpu-kit:
 format:
 	@tools/setup.sh check
 	ruff format . && ruff check --fix .
+	tools/clang_format.sh -i
 
 clean:
 	rm -rf build build-* dist gpu-kit python/*.egg-info

@@ -107,8 +107,9 @@ bool Convert<Dims>::accepts(PyObject* o) {
   return true;
 }
 Dims Convert<Dims>::pack(PyObject* const* items, Py_ssize_t n) {
-  check(n <= kMaxRank, ErrorKind::Shape, "shape", str("at most ", kMaxRank, " dimensions"), [&] { return str(n); });
-  Dims dims{int(n)};
+  if (n > kMaxRank) [[unlikely]]
+    raise(ErrorKind::Shape, "shape", str("at most ", kMaxRank, " dimensions"), str(n));
+  Dims dims(static_cast<int>(n));
   for (int i = 0; i < n; i++) dims[i] = Convert<int64_t>::get(items[i]);
   return dims;
 }

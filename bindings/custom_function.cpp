@@ -84,14 +84,14 @@ class FunctionNode final : public Node {
     const size_t inputs = is_tensor_.size();
     for (size_t i = 0; i < std::max(result.size(), inputs); i++) {
       const bool there = i < result.size() && !result[i].is_none();
-      check(i < result.size() && (i < inputs || !there), ErrorKind::Runtime, name(),
-            str("a gradient or None from backward for each of ", inputs, " inputs"),
-            [&] { return str(result.size()); });
+      if (i >= result.size() || (i >= inputs && there))
+        raise(ErrorKind::Runtime, name(), str("a gradient or None from backward for each of ", inputs, " inputs"),
+              str(result.size()));
       if (!there) continue;
       PyObject* one = py::object(result[i]).ptr();
-      check(is_tensor(one) && is_tensor_[i], ErrorKind::Type, name(),
-            is_tensor_[i] ? "a Tensor or None as gradient" : str("None as gradient of input ", i, ", which is no tensor"),
-            [&] { return std::string(type_name(one)); });
+      if (!is_tensor_[i])
+        raise(ErrorKind::Runtime, name(), str("None as gradient of input ", i, ", which is no tensor"), type_name(one));
+      if (!is_tensor(one)) raise(ErrorKind::Type, name(), "a Tensor or None as gradient", type_name(one));
       if (grads.needs(int(i))) grads[int(i)] = unwrap(one);
     }
   }

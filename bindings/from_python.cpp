@@ -90,8 +90,8 @@ class Survey {
       throw Mismatch{original, "numbers or nested lists of numbers"};
     }
     const int64_t found = PySequence_Fast_GET_SIZE(list);
-    check(found == expected, ErrorKind::Value, op, str("lists of one length at dimension ", depth),
-          [&] { return str(expected, " and ", found); });
+    if (found != expected) [[unlikely]]
+      raise(ErrorKind::Value, op, str("lists of one length at dimension ", depth), str(expected, " and ", found));
   }
 };
 
@@ -101,8 +101,8 @@ class Survey {
 }
 template <class T>
 T convert(const Scalar& s, DType dtype) {
-  check(s.kind != Scalar::Complex, ErrorKind::Type, "tensor", str("real numbers for ", name_of(dtype)),
-        [&] { return str(s.real, "+", s.imaginary, "j"); });
+  if (s.kind == Scalar::Complex) [[unlikely]]
+    raise(ErrorKind::Type, "tensor", str("real numbers for ", name_of(dtype)), str(s.real, "+", s.imaginary, "j"));
   if constexpr (std::is_same_v<T, bool>) return s.kind == Scalar::Float ? s.real != 0 : s.integer != 0;
   else if constexpr (std::is_floating_point_v<T>) return T(s.kind == Scalar::Float ? s.real : double(s.integer));
   else {

@@ -24,8 +24,8 @@ class Keys {
   Key& next() {
     if (more_.empty() && count_ < kFew) return few_[count_++];
     if (more_.empty()) more_.assign(few_, few_ + count_);
-    check(more_.size() < 2 * size_t(kMaxRank), ErrorKind::Index, "index", str("at most ", 2 * kMaxRank, " keys"),
-          [] { return std::string("more"); });
+    if (more_.size() >= 2 * size_t(kMaxRank)) [[unlikely]]
+      raise(ErrorKind::Index, "index", str("at most ", 2 * kMaxRank, " keys"), "more");
     return more_.emplace_back();
   }
   void add(PyObject* o) {

@@ -98,8 +98,8 @@ PyObject* rebuild(PyObject* type, PyObject* data, const Dims& shape, DType dtype
   if (!PyBytes_Check(data)) throw Mismatch{data, "bytes"};
   const Tensor t = empty(shape, {dtype, {}});
   const int64_t size = t.numel() * t.item_size();
-  check(PyBytes_GET_SIZE(data) == size, ErrorKind::Value, "_rebuild", str(size, " bytes"),
-        [&] { return str(PyBytes_GET_SIZE(data)); });
+  if (PyBytes_GET_SIZE(data) != size)
+    raise(ErrorKind::Value, "_rebuild", str(size, " bytes"), str(PyBytes_GET_SIZE(data)));
   if (size) std::memcpy(t.data(), PyBytes_AS_STRING(data), size_t(size));
   auto* wanted = reinterpret_cast<PyTypeObject*>(type);
   PyObject* self = make_instance(wanted, to(t, {}, device));

@@ -1,7 +1,8 @@
 // module.cpp - the extension module bolide._C: the op table, the types, and what pybind11 binds beside them.
 #include "bindings/module.h"
 
-#include <deque>
+#include <limits>
+#include <numbers>
 
 #include "bindings/creation.h"
 #include "bindings/operators.h"
@@ -90,6 +91,11 @@ PYBIND11_MODULE(_C, m, py::mod_gil_used()) {
   add_printing(m);
   add_random(m);
   add_services(m);
+  m.attr("__version__") = BOLIDE_VERSION;
+  m.attr("inf") = std::numeric_limits<double>::infinity();
+  m.attr("nan") = std::numeric_limits<double>::quiet_NaN();
+  m.attr("pi") = std::numbers::pi;
+  m.attr("e") = std::numbers::e;
   m.def("_stub_text", &stub_text, "Stubs of the op table and of Tensor.");
   install_gil_hooks();
 }

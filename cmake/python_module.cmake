@@ -19,6 +19,14 @@ if(binding_sources)
   target_include_directories(_C SYSTEM PRIVATE ${BOLIDE_DLPACK_INCLUDE})
   target_compile_definitions(_C PRIVATE BOLIDE_VERSION="${PROJECT_VERSION}")
   bolide_place_in_package(_C)
+  # What type checkers and editors know of it, written by the module itself.
+  if(EXISTS ${PROJECT_SOURCE_DIR}/python/bolide/_stubs.py AND NOT BOLIDE_SANITIZE)
+    add_custom_command(TARGET _C POST_BUILD
+      COMMAND ${CMAKE_COMMAND} -E env PYTHONPATH=${PROJECT_BINARY_DIR}/python
+        ${Python_EXECUTABLE} -m bolide._stubs ${BOLIDE_PACKAGE_DIR}
+      BYPRODUCTS ${BOLIDE_PACKAGE_DIR}/_C.pyi VERBATIM)
+    install(FILES ${BOLIDE_PACKAGE_DIR}/_C.pyi DESTINATION bolide COMPONENT python)
+  endif()
 endif()
 
 # Links, so that an edited .py file is what runs. Folders are linked whole; a link whose file is gone goes too.

@@ -43,8 +43,7 @@ std::vector<int> allowed_cpus() {
     for (int cpu = 0; cpu < CPU_SETSIZE; cpu++)
       if (CPU_ISSET(cpu, &set)) cpus.push_back(cpu);
   if (cpus.empty())  // more CPUs than a cpu_set_t holds
-    for (unsigned cpu = 0; cpu < std::max(1u, std::thread::hardware_concurrency()); cpu++)
-      cpus.push_back(int(cpu));
+    for (unsigned cpu = 0; cpu < std::max(1u, std::thread::hardware_concurrency()); cpu++) cpus.push_back(int(cpu));
   return cpus;
 }
 
@@ -102,6 +101,15 @@ int default_thread_count() {
 
 std::atomic<int> g_wanted{0};  // 0: not asked for yet
 
+// Tells the CPU that this is a loop that waits.
+inline void pause_cpu() {
+#if defined(__x86_64__)
+  __builtin_ia32_pause();
+#elif defined(__aarch64__)
+  asm volatile("yield");
+#endif
+}
+
 // ---- the pool ----------------------------------------------------------------------------------------------
 
 class Pool {
@@ -122,7 +130,7 @@ class Pool {
     state_.store(job | uint64_t(chunks), std::memory_order_seq_cst);
     state_.notify_all();
     take_chunks();
-    while (done_.load(std::memory_order_acquire) != chunks) __builtin_ia32_pause();
+    while (done_.load(std::memory_order_acquire) != chunks) pause_cpu();
     std::exception_ptr error;
     if (failed_.load(std::memory_order_relaxed)) {
       std::swap(error, error_);
@@ -162,7 +170,7 @@ class Pool {
       bool idle = true;
       while (idle && std::chrono::steady_clock::now() < until)
         for (int i = 0; i < 64 && idle; i++) {
-          __builtin_ia32_pause();
+          pause_cpu();
           idle = state_.load(std::memory_order_relaxed) == seen;
         }
       if (idle) state_.wait(seen, std::memory_order_acquire);
@@ -231,9 +239,10 @@ std::atomic<Pool*> g_pool{nullptr};
 // A child of fork has none of its parent's workers and may have any state of its pool: it starts anew.
 Pool& pool() {
   Pool* p = g_pool.load(std::memory_order_acquire);
-  if (p) [[likely]] return *p;
-  static const int registered = pthread_atfork(
-      nullptr, nullptr, [] { g_pool.store(nullptr, std::memory_order_release); });
+  if (p) [[likely]]
+    return *p;
+  static const int registered =
+      pthread_atfork(nullptr, nullptr, [] { g_pool.store(nullptr, std::memory_order_release); });
   static_cast<void>(registered);
   Pool* made = new Pool;
   if (g_pool.compare_exchange_strong(p, made, std::memory_order_acq_rel)) return *made;
@@ -251,7 +260,8 @@ void set_thread_count(int n) {
 
 int thread_count() {
   int n = g_wanted.load(std::memory_order_relaxed);
-  if (n) [[likely]] return n;
+  if (n) [[likely]]
+    return n;
   const int made = default_thread_count();
   return g_wanted.compare_exchange_strong(n, made) ? made : n;
 }

@@ -5,7 +5,8 @@
 // Chunks are cut by the problem, never by the number of threads, so results do not depend on it. Whoever is
 // free takes the next chunk: a worker that is asleep or was preempted costs nothing, since the caller takes
 // its share. A caller that finds the pool busy (another thread, or a kernel within a kernel) runs its chunks
-// alone. Chunks must not throw. No thread starts before the first call that has something for it.
+// alone. What a chunk throws reaches the caller once the others have run. No thread starts before the first
+// call that has something for it.
 #pragma once
 #include <cstdint>
 

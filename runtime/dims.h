@@ -2,6 +2,7 @@
 #pragma once
 #include <algorithm>
 #include <cstdint>
+#include <cstring>
 #include <initializer_list>
 #include <string>
 
@@ -20,12 +21,10 @@ class Dims {
   Dims(std::initializer_list<int64_t> values) : Dims(int(values.size())) {
     std::copy(values.begin(), values.end(), begin());
   }
-  Dims(const Dims& o) : Dims(o.rank_) { std::copy(o.begin(), o.end(), begin()); }
+  Dims(const Dims& o) { copy(o); }
   Dims(Dims&& o) noexcept { take(o); }
   Dims& operator=(const Dims& o) {
-    if (this == &o) return *this;
-    resize(o.rank_);
-    std::copy(o.begin(), o.end(), begin());
+    if (this != &o) copy(o);
     return *this;
   }
   Dims& operator=(Dims&& o) noexcept {
@@ -47,17 +46,16 @@ class Dims {
   int64_t& operator[](int i) { return data()[i]; }
   int64_t operator[](int i) const { return data()[i]; }
   int64_t back() const { return data()[rank_ - 1]; }
-  bool operator==(const Dims& o) const { return rank_ == o.rank_ && std::equal(begin(), end(), o.begin()); }
+  bool operator==(const Dims& o) const {  // by hand: ranks are small, a call of memcmp is not
+    if (rank_ != o.rank_) return false;
+    const int64_t *p = data(), *q = o.data();
+    for (int i = 0; i < rank_; i++)
+      if (p[i] != q[i]) return false;
+    return true;
+  }
 
   void resize(int rank) {  // new elements are not set
-    check(rank <= kMaxRank, ErrorKind::Shape, "shape", str("at most ", kMaxRank, " dimensions"),
-          [&] { return std::to_string(rank); });
-    if (rank > capacity_) {
-      int64_t* larger = new int64_t[kMaxRank];
-      std::copy_n(data(), rank_, larger);
-      delete[] heap_;
-      heap_ = larger, capacity_ = kMaxRank;
-    }
+    if (rank > capacity_) [[unlikely]] grow(rank);
     rank_ = rank;
   }
   void push_back(int64_t value) { resize(rank_ + 1), data()[rank_ - 1] = value; }
@@ -88,10 +86,22 @@ class Dims {
   }
 
  private:
+  void copy(const Dims& o) {  // all of inline_ at once: its size is known, and that is faster than a loop
+    resize(o.rank_);
+    if (heap_ || o.heap_) std::copy(o.begin(), o.end(), begin());
+    else std::memcpy(inline_, o.inline_, sizeof inline_);
+  }
   void take(Dims& o) noexcept {
     rank_ = o.rank_, capacity_ = o.capacity_, heap_ = o.heap_;
-    std::copy_n(o.inline_, std::min(rank_, kInline), inline_);
+    std::memcpy(inline_, o.inline_, sizeof inline_);
     o.heap_ = nullptr, o.rank_ = 0, o.capacity_ = kInline;
+  }
+
+  [[gnu::noinline]] void grow(int rank) {
+    if (rank > kMaxRank) raise(ErrorKind::Shape, "shape", str("at most ", kMaxRank, " dimensions"), str(rank));
+    int64_t* larger = new int64_t[kMaxRank];
+    std::copy_n(inline_, rank_, larger);
+    heap_ = larger, capacity_ = kMaxRank;
   }
 
   int rank_ = 0, capacity_ = kInline;

@@ -154,8 +154,9 @@ class Run {
 };
 
 void add_roots(Run& run, std::span<const Tensor> outputs, std::span<const Tensor> gradients) {
-  check(gradients.empty() || gradients.size() == outputs.size(), ErrorKind::Runtime, "backward",
-        str("one gradient for each of ", outputs.size(), " outputs"), [&] { return str(gradients.size()); });
+  if (!gradients.empty() && gradients.size() != outputs.size())
+    raise(ErrorKind::Runtime, "backward", str("one gradient for each of ", outputs.size(), " outputs"),
+          str(gradients.size()));
   for (size_t i = 0; i < outputs.size(); i++)
     run.add_root(outputs[i], gradients.empty() ? Tensor() : gradients[i]);
 }

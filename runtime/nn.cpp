@@ -27,10 +27,11 @@ void check_alike(const char* op, const Tensor& a, const Tensor& b) {
 
 // One number for both dimensions, or two.
 void read_pair(const char* op, const char* name, const Dims& given, int64_t least, int64_t (&to)[2]) {
-  check(given.rank() == 1 || given.rank() == 2, ErrorKind::Shape, op, str(name, " of one or two numbers"), [&] { return given.text(); });
+  if (given.rank() != 1 && given.rank() != 2)
+    raise(ErrorKind::Shape, op, str(name, " of one or two numbers"), given.text());
   for (int i = 0; i < 2; i++) {
     to[i] = given[given.rank() == 1 ? 0 : i];
-    check(to[i] >= least, ErrorKind::Value, op, str(name, " of at least ", least), [&] { return given.text(); });
+    if (to[i] < least) raise(ErrorKind::Value, op, str(name, " of at least ", least), given.text());
   }
 }
 

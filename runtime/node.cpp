@@ -9,7 +9,7 @@ namespace bolide {
 namespace {
 
 std::atomic<int64_t> nodes_made{0}, nodes_freed{0};
-thread_local bool g_grad_enabled = true, g_inference = false;
+constinit thread_local bool g_grad_enabled = true, g_inference = false;
 constinit thread_local uint64_t g_saved_made = 0;
 
 AutogradMeta& meta_of(const Tensor& t) {

@@ -23,7 +23,7 @@ struct Scalar {
   Scalar(double v) : kind(Float), real(v) {}
   Scalar(double re, double im) : kind(Complex), real(re), imaginary(im) {}
   // float32 for a float, int64 for an int, as tensor(v) would be.
-  DType default_dtype() const;
+  BOLIDE_API DType default_dtype() const;
 };
 
 BOLIDE_API DType promote(DType a, DType b);

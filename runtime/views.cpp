@@ -144,7 +144,7 @@ Tensor t(const Tensor& x) {
 }
 
 Tensor permute(const Tensor& x, const Dims& dims) {
-  check(dims.rank() == x.rank(), ErrorKind::Shape, "permute", str(x.rank(), " dimensions"), [&] { return dims.text(); });
+  if (dims.rank() != x.rank()) raise(ErrorKind::Shape, "permute", str(x.rank(), " dimensions"), dims.text());
   Dims sizes(x.rank()), strides(x.rank()), inverse(x.rank(), -1);
   for (int i = 0; i < x.rank(); i++) {
     const int d = wrap_dim("permute", dims[i], x.rank());
@@ -199,12 +199,12 @@ Tensor unsqueeze(const Tensor& x, int64_t dim) {
 
 Tensor expand(const Tensor& x, const Dims& wanted) {
   const int missing = wanted.rank() - x.rank();
-  check(missing >= 0, ErrorKind::Shape, "expand", str("at least ", x.rank(), " sizes"), [&] { return wanted.text(); });
+  if (missing < 0) raise(ErrorKind::Shape, "expand", str("at least ", x.rank(), " sizes"), wanted.text());
   Dims sizes(wanted.rank()), strides(wanted.rank());
   for (int d = 0; d < wanted.rank(); d++) {
     const int64_t own = d < missing ? 1 : x.size(d - missing), size = wanted[d] == -1 && d >= missing ? own : wanted[d];
-    check(size >= 0 && (own == size || own == 1), ErrorKind::Shape, "expand", str("sizes that ", x.sizes().text(), " expands to"),
-          [&] { return wanted.text(); });
+    if (size < 0 || (own != size && own != 1))
+      raise(ErrorKind::Shape, "expand", str("sizes that ", x.sizes().text(), " expands to"), wanted.text());
     sizes[d] = size;
     strides[d] = d < missing || (own == 1 && size != 1) ? 0 : x.stride(d - missing);
   }

@@ -12,7 +12,8 @@ for object in "$@"; do
     }
     /^[0-9a-f]+ <.*loop<.*>:$/ { report(); name = $0; sub(/^[^<]*</, "", name); wide = 0; loops++; next }
     /^[0-9a-f]+ </ { report(); name = "" }
-    /%zmm/ { wide++ }
+    /%zmm/ || /(call|jmp) .*<mem(cpy|move|set)/ { wide++ }  # a copy is a call
+    /jmp +[0-9a-f]+ <.*loop<.*\)>$/ { wide++ }              # the same code as another loop, folded
     END {
       report()
       print object ": " loops + 0 " loops, " bad + 0 " scalar"

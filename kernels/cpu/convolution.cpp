@@ -114,7 +114,8 @@ template <class S>
 bool run_empty(const ConvolutionCall& call, const Sizes& sizes) {
   const S zero = store_as<S>(ComputeOf<S>(0));
   const int64_t plane = call.out_height * call.out_width;
-  S *input = static_cast<S*>(call.input), *weight = static_cast<S*>(call.weight), *output = static_cast<S*>(call.output);
+  S *input = static_cast<S*>(call.input), *weight = static_cast<S*>(call.weight),
+    *output = static_cast<S*>(call.output);
   if (sizes.input && sizes.weight && sizes.output) return false;
   if (call.mode == ConvolutionCall::InputGradient) std::fill_n(input, sizes.input, zero);
   else if (call.mode == ConvolutionCall::WeightGradient) std::fill_n(weight, sizes.weight, zero);

@@ -281,8 +281,8 @@ void run_thin(const Correlation<T>& s, const Plan<T>& plan, const Band<T>& band)
     Vector<T> sums[1][N];
     for (Vector<T>& v : sums[0]) v = Vector<T>{} + bias;
     product_tile<T, 1, N>(
-        depth, [&](int, int64_t k) { return weights[k]; },
-        [&](int64_t k) { return band.image + j + plan.offsets[k]; }, kWidth<T>, sums);
+        depth, [&](int, int64_t k) { return weights[k]; }, [&](int64_t k) { return band.image + j + plan.offsets[k]; },
+        kWidth<T>, sums);
     for (int n = 0; n < N; n++) store(flat + j + n * kWidth<T>, sums[0][n]);
   }
   for (int64_t r = 0; r < band.rows; r++, flat += columns) {
@@ -372,8 +372,8 @@ void correlate(const Correlation<T>& s) {
     band.rows = std::min(plan.band, s.rows - band.first);
     T* image = numbers<T>(kImage, s.in * plane + kSlack<T>);
     for (int64_t c = 0; c < s.in; c++)
-      plan.padded.fill(s.x + (group * s.in + c) * s.height * s.width, s.height, s.width,
-                       band.first * s.stride[0], image + c * plane);
+      plan.padded.fill(s.x + (group * s.in + c) * s.height * s.width, s.height, s.width, band.first * s.stride[0],
+                       image + c * plane);
     band.image = image, band.out = s.y + group * s.out * s.out_plane + band.first * s.step[0] * s.out_width;
     if (plan.layout == Layout::Thin) run_thin(s, plan, band);
     else if (plan.layout == Layout::Wide) run_wide(s, plan, band);

@@ -20,6 +20,7 @@ namespace bolide::inline BOLIDE_ISA {
 namespace {
 
 constexpr int64_t kDepth = 256;        // a panel of B, 32 KB, stays in L1
+constexpr int64_t kAhead = 16;         // steps of k that A is fetched ahead
 constexpr int64_t kDirectRow = 192;    // rows of B up to this long are read where they are: no cache conflicts
 constexpr int64_t kGroup = 8;          // panels of B that are packed at a time, so that they stay in L2
 constexpr int64_t kBlocks = 16;        // of C, about: enough to share out
@@ -62,9 +63,11 @@ void run_tile(const TileCall<T>& t) {
       for (int n = 0; n < N; n++) __builtin_prefetch(start + i * t.start.row + n * W);
   Vector<T> sums[R][N] = {};
   const int64_t a_row = packed ? 1 : t.a_row, a_k = packed ? kPanelRows<T> : t.a_k;
-  product_tile<T, R, N>(
-      t.depth, [&](int i, int64_t k) { return t.a[i * a_row + k * a_k]; },
-      [&](int64_t k) { return t.b + k * t.b_k; }, W, sums);
+  const auto a = [&](int i, int64_t k) {
+    if (packed && i == 0) __builtin_prefetch(t.a + (k + kAhead) * a_k);  // the panels of A come from L2
+    return t.a[i * a_row + k * a_k];
+  };
+  product_tile<T, R, N>(t.depth, a, [&](int64_t k) { return t.b + k * t.b_k; }, W, sums);
   if (t.columns == N * W) {
 #pragma GCC unroll 16
     for (int i = 0; i < R; i++)
@@ -84,9 +87,8 @@ void run_tile(const TileCall<T>& t) {
 template <class T, int... r>
 void run_tile_of(int rows, bool packed, const TileCall<T>& t, std::integer_sequence<int, r...>) {
   using F = void (*)(const TileCall<T>&);
-  static constexpr F tiles[2][2][kTileRows] = {
-      {{run_tile<T, r + 1, 1, false>...}, {run_tile<T, r + 1, 1, true>...}},
-      {{run_tile<T, r + 1, 2, false>...}, {run_tile<T, r + 1, 2, true>...}}};
+  static constexpr F tiles[2][2][kTileRows] = {{{run_tile<T, r + 1, 1, false>...}, {run_tile<T, r + 1, 1, true>...}},
+                                               {{run_tile<T, r + 1, 2, false>...}, {run_tile<T, r + 1, 2, true>...}}};
   tiles[t.columns > kWidth<T>][packed][rows - 1](t);
 }
 
@@ -197,8 +199,7 @@ void gemm_large(int64_t m, int64_t n, int64_t k, Matrix<S> a, Matrix<S> b, T* c,
 
 // Few rows or columns: c[i][j] is the product of two contiguous rows, R x 4 at a time.
 template <int R, class S, class T>
-void times_transposed(int64_t m, int64_t n, int64_t k, Matrix<S> a, Matrix<S> b, T* c, int64_t c_row,
-                      Start<T> start) {
+void times_transposed(int64_t m, int64_t n, int64_t k, Matrix<S> a, Matrix<S> b, T* c, int64_t c_row, Start<T> start) {
   constexpr int N = 4;
   const int64_t whole = k / kWidth<T> * kWidth<T>;
   for (int64_t i = 0; i < m; i += R)
@@ -207,8 +208,7 @@ void times_transposed(int64_t m, int64_t n, int64_t k, Matrix<S> a, Matrix<S> b,
       for (int64_t u = 0; u < R; u++) rows[u] = a.p + std::min(i + u, m - 1) * a.row;
       for (int64_t u = 0; u < N; u++) columns[u] = b.p + std::min(j + u, n - 1) * b.column;
       Vector<T> sums[R][N] = {};
-      dot_tile<T, R, N>(
-          whole, [&](int u) { return rows[u]; }, [&](int u) { return columns[u]; }, sums);
+      dot_tile<T, R, N>(whole, [&](int u) { return rows[u]; }, [&](int u) { return columns[u]; }, sums);
       for (int64_t u = 0; u < std::min<int64_t>(R, m - i); u++)
         for (int64_t v = 0; v < std::min<int64_t>(N, n - j); v++) {
           T s = sum_of<T>(sums[u][v]);
@@ -221,8 +221,7 @@ void times_transposed(int64_t m, int64_t n, int64_t k, Matrix<S> a, Matrix<S> b,
 
 // One row times a matrix with contiguous rows: c[j] = start[j] + a[k] b[k][j], eight rows of b a turn.
 template <class S, class T>
-void row_times_matrix(int64_t n, int64_t k, const S* a, int64_t a_k, const S* b, int64_t b_row, T* c,
-                      Start<T> start) {
+void row_times_matrix(int64_t n, int64_t k, const S* a, int64_t a_k, const S* b, int64_t b_row, T* c, Start<T> start) {
   constexpr int W = kWidth<T>;
   if (!start.p) std::fill_n(c, n, T(0));
   else if (start.p != c) std::copy_n(start.p, n, c);

@@ -90,18 +90,15 @@ struct Key {
   Key(const IndexOffsetsCall& call, int k)
       : layout(call.rank, call.shape, {call.indices[k].strides}),
         load(kLoads[int(call.indices[k].dtype)][int(Compute::I64)]),
-        data(static_cast<const char*>(call.indices[k].data)),
-        item(item_size(call.indices[k].dtype)),
-        size(call.sizes[k]),
-        stride(call.strides[k]) {}
+        data(static_cast<const char*>(call.indices[k].data)), item(item_size(call.indices[k].dtype)),
+        size(call.sizes[k]), stride(call.strides[k]) {}
 
   // The indices of elements [first, first + n), up to kBlock of them.
   void read(int64_t first, int64_t n, int64_t* to) const {
     const int64_t step = layout.strides[0][layout.rank - 1];
-    for_each_run(layout.rank, layout.shape, layout.strides[0], first, n,
-                 [&](int64_t offset, int64_t length, int64_t done) {
-                   load(data + offset * item, step, to + done, length);
-                 });
+    for_each_run(
+        layout.rank, layout.shape, layout.strides[0], first, n,
+        [&](int64_t offset, int64_t length, int64_t done) { load(data + offset * item, step, to + done, length); });
   }
 };
 

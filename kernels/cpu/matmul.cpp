@@ -56,8 +56,7 @@ enum class Way : uint8_t { Tiles, LargeTiles, Dots, RowTimesMatrix, OpenBlas };
 template <class S>
 bool fits_blas(Matrix<S> a, int64_t rows, int64_t columns) {
   constexpr int64_t kMost = 0x7fffffff;
-  return (a.column == 1 && a.row >= columns && a.row <= kMost) ||
-         (a.row == 1 && a.column >= rows && a.column <= kMost);
+  return (a.column == 1 && a.row >= columns && a.row <= kMost) || (a.row == 1 && a.column >= rows && a.column <= kMost);
 }
 
 template <class S>
@@ -81,14 +80,13 @@ void run_openblas(const Product<T>& p) {
     if constexpr (std::is_same_v<T, float>) return openblas()->sgemm;
     else return openblas()->dgemm;
   }();
-  gemm(kCblasRowMajor, trans_a ? kCblasTrans : kCblasNoTrans, trans_b ? kCblasTrans : kCblasNoTrans, int(p.m),
-       int(p.n), int(p.k), T(1), p.a.p, int(trans_a ? p.a.column : p.a.row), p.b.p,
-       int(trans_b ? p.b.column : p.b.row), T(p.start.p ? 1 : 0), p.c, int(p.c_row));
+  gemm(kCblasRowMajor, trans_a ? kCblasTrans : kCblasNoTrans, trans_b ? kCblasTrans : kCblasNoTrans, int(p.m), int(p.n),
+       int(p.k), T(1), p.a.p, int(trans_a ? p.a.column : p.a.row), p.b.p, int(trans_b ? p.b.column : p.b.row),
+       T(p.start.p ? 1 : 0), p.c, int(p.c_row));
 }
 
 template <class S, class T>
-void run_own(Way way, int64_t m, int64_t n, int64_t k, Matrix<S> a, Matrix<S> b, T* c, int64_t c_row,
-             Start<T> start) {
+void run_own(Way way, int64_t m, int64_t n, int64_t k, Matrix<S> a, Matrix<S> b, T* c, int64_t c_row, Start<T> start) {
   if (way == Way::RowTimesMatrix) row_times_matrix(n, k, a.p, a.column, b.p, b.row, c, start);
   else if (way == Way::Tiles) gemm_small(m, n, k, a, b, c, c_row, start);
   else if (way == Way::LargeTiles) gemm_large(m, n, k, a, b, c, c_row, start);

@@ -104,10 +104,9 @@ void sgd_step(const SgdCall& call) {
 }
 
 void adam_step(const AdamCall& call) {
-  const AdamFactors factors = {call.decoupled ? 1 - call.lr * call.weight_decay : 1,
-                               call.decoupled ? 0 : call.weight_decay,
-                               call.lr / (1 - std::pow(call.beta1, double(call.step))),
-                               std::sqrt(1 - std::pow(call.beta2, double(call.step)))};
+  const AdamFactors factors = {
+      call.decoupled ? 1 - call.lr * call.weight_decay : 1, call.decoupled ? 0 : call.weight_decay,
+      call.lr / (1 - std::pow(call.beta1, double(call.step))), std::sqrt(1 - std::pow(call.beta2, double(call.step)))};
   for_items("adam_step", call, [&](const AdamItem& item, int64_t begin, int64_t end) {
     for_dtype<BOLIDE_FLOATS>("adam_step", item.dtype, [&]<class S> {
       if (item.max_exp_avg_sq) adam_range<true, S>(call, factors, item, begin, end);

@@ -29,8 +29,7 @@ void pack(const S* from, int64_t step, int64_t k_step, int64_t count, int64_t de
     const int64_t whole = count >= width ? (count - width) / tile + 1 : 0;
     for (int64_t k = 0; k < depth; k++)
       for (int64_t p = 0; p < whole; p++)
-        for (int u = 0; u < width; u += W)
-          store(to + p * size + k * width + u, load(from + k * k_step + p * tile + u));
+        for (int u = 0; u < width; u += W) store(to + p * size + k * width + u, load(from + k * k_step + p * tile + u));
     for (int64_t p = whole; p * tile < count; p++) pack_slowly(p * tile, to + p * size);
     return;
   }

@@ -11,9 +11,7 @@ namespace bolide::inline BOLIDE_ISA {
 namespace {
 
 // The first tap of a window starting at `start` that is not before the plane, and the first one after it.
-int64_t first_inside(int64_t start, int64_t dilation) {
-  return start < 0 ? (-start + dilation - 1) / dilation : 0;
-}
+int64_t first_inside(int64_t start, int64_t dilation) { return start < 0 ? (-start + dilation - 1) / dilation : 0; }
 int64_t end_inside(int64_t start, int64_t kernel, int64_t dilation, int64_t size) {
   return start < size ? std::min(kernel, (size - start + dilation - 1) / dilation) : 0;
 }
@@ -58,8 +56,8 @@ void copy_band(const MaxPoolCall& call, const PoolPlan<T>& plan, const S* in, in
 // Outputs x .. x + kWidth of a row; `band` is the copied row of the window's first tap, `place` the place of
 // that tap within the plane.
 template <class S, class T>
-BOLIDE_FN void pool_vector(const MaxPoolCall& call, const PoolPlan<T>& plan, const T* band, int64_t y_first, int64_t y_end,
-                           int64_t x, int64_t place, S* out, int64_t* indices) {
+BOLIDE_FN void pool_vector(const MaxPoolCall& call, const PoolPlan<T>& plan, const T* band, int64_t y_first,
+                           int64_t y_end, int64_t x, int64_t place, S* out, int64_t* indices) {
   using Index = typename VectorTypes<T>::Index;
   constexpr int W = kWidth<T>;
   const int64_t kernel_width = call.kernel[1], step = call.stride[1];
@@ -70,8 +68,8 @@ BOLIDE_FN void pool_vector(const MaxPoolCall& call, const PoolPlan<T>& plan, con
   tap += IntOf<T>(y_first * kernel_width);
   for (int64_t i = y_first; i < y_end; i++)
     for (int64_t j = 0; j < kernel_width; j++) {
-      const Vector<T> v = load_every(
-          band + i * call.dilation[0] * plan.columns + x * step + j * call.dilation[1], step);
+      const Vector<T> v =
+          load_every(band + i * call.dilation[0] * plan.columns + x * step + j * call.dilation[1], step);
       const Index larger = (v > best) | (v != v), number = Index{} + IntOf<T>(i * kernel_width + j);
       best = larger ? v : best;
       tap = larger ? number : tap;
@@ -86,7 +84,8 @@ BOLIDE_FN void pool_vector(const MaxPoolCall& call, const PoolPlan<T>& plan, con
 }
 
 template <class S>
-void pool_band(const MaxPoolCall& call, const PoolPlan<ComputeOf<S>>& plan, int64_t plane, int64_t first, int64_t last) {
+void pool_band(const MaxPoolCall& call, const PoolPlan<ComputeOf<S>>& plan, int64_t plane, int64_t first,
+               int64_t last) {
   using T = ComputeOf<S>;
   const int64_t first_row = first * call.stride[0] - call.padding[0];
   const int64_t rows = (last - 1 - first) * call.stride[0] + (call.kernel[0] - 1) * call.dilation[0] + 1;

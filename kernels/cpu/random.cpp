@@ -41,7 +41,9 @@ void for_pieces(const RandomCall& call, int per_block, const F& fill) {
 }
 
 template <class S>
-inline constexpr int kUniformDigits = std::is_same_v<S, BF16> ? 8 : std::is_same_v<S, F16> ? 11 : 24;
+inline constexpr int kUniformDigits = std::is_same_v<S, BF16>  ? 8
+                                      : std::is_same_v<S, F16> ? 11
+                                                               : 24;
 
 template <class S>
 void fill_uniform(const RandomCall& call) {
@@ -68,8 +70,9 @@ void fill_normal(const RandomCall& call) {
   S* out = static_cast<S*>(call.out);
   for_pieces(call, kPer, [=](const uint32_t* words, int64_t first, int64_t n) {
     T normals[kPieceBlocks * kPer];
+    const int64_t pairs = (n + 1) / 2;
 #pragma GCC ivdep
-    for (int64_t i = 0; i < (n + 1) / 2; i++) {
+    for (int64_t i = 0; i < pairs; i++) {
       T u, v;
       if constexpr (sizeof(T) == 8) {
         u = uniform_number(words[4 * i], words[4 * i + 1]), v = uniform_number(words[4 * i + 2], words[4 * i + 3]);

@@ -56,8 +56,7 @@ template <class T>
 struct Zip {
   typename VectorTypes<T>::Index low, high;
   BOLIDE_FN Zip() {
-    for (int i = 0; i < kWidth<T>; i++)
-      low[i] = i / 2 + (i & 1) * kWidth<T>, high[i] = low[i] + kWidth<T> / 2;
+    for (int i = 0; i < kWidth<T>; i++) low[i] = i / 2 + (i & 1) * kWidth<T>, high[i] = low[i] + kWidth<T> / 2;
   }
 };
 
@@ -109,8 +108,7 @@ template <class S, class T>
 BOLIDE_FN void transpose_block(const S* from, int64_t from_step, int rows, int columns, T* to, int64_t to_step) {
   if (columns < kWidth<T>) {
     for (int c = 0; c < columns; c++)
-      for (int r = 0; r < kWidth<T>; r++)
-        to[c * to_step + r] = r < rows ? load_as<T>(from[r * from_step + c]) : T(0);
+      for (int r = 0; r < kWidth<T>; r++) to[c * to_step + r] = r < rows ? load_as<T>(from[r * from_step + c]) : T(0);
     return;
   }
   Vector<T> v[kWidth<T>];

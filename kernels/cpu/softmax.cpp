@@ -143,9 +143,7 @@ void cross_entropy_gradient(const CrossEntropyCall& call) {
       }
       const X log_sum = static_cast<const T*>(call.log_sums)[r], slope = scale;
       const T at_target = (exp(X(load_as<T>(x[t])) - log_sum).v - 1) * scale;
-      for_row(n, [=](int64_t i) {
-        to[i] = store_as<S>((exp(X(load_as<T>(x[i])) - log_sum) * slope).v);
-      });
+      for_row(n, [=](int64_t i) { to[i] = store_as<S>((exp(X(load_as<T>(x[i])) - log_sum) * slope).v); });
       to[t] = store_as<S>(at_target);
     }
   });

@@ -17,9 +17,7 @@ struct Complex {
   friend BOLIDE_FN Complex operator*(Complex a, Complex b) {
     return {a.real * b.real - a.imaginary * b.imaginary, a.real * b.imaginary + a.imaginary * b.real};
   }
-  friend BOLIDE_FN Complex operator+(Complex a, Complex b) {
-    return {a.real + b.real, a.imaginary + b.imaginary};
-  }
+  friend BOLIDE_FN Complex operator+(Complex a, Complex b) { return {a.real + b.real, a.imaginary + b.imaginary}; }
 };
 
 template <DType>

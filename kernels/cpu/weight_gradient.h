@@ -161,7 +161,7 @@ void weight_gradient_by_channel(const ConvolutionCall& call) {
   parallel(batches.count * call.groups, [&](int64_t chunk) {
     const int64_t b = chunk / call.groups, g = chunk % call.groups, last = batches.first(b + 1);
     const int64_t block = std::min({plan.block, kBlock, last - batches.first(b)});
-    T *sums = partial + b * total + g * size;
+    T* sums = partial + b * total + g * size;
     std::fill_n(sums, size, T(0));
     T *x = numbers<T>(kImage, block * plan.x_size), *dy = numbers<T>(kOutput, block * plan.dy_size);
     for (int64_t unit = batches.first(b); unit < last; unit += block) {
@@ -224,8 +224,8 @@ PixelPlan<T> make_pixel_plan(const ConvolutionCall& call) {
   for (int64_t c = 0; c < plan.in; c++)
     for (int64_t i = 0; i < kh; i++)
       for (int64_t j = 0; j < kw; j++)
-        *offsets++ = c * plan.padded.plane() + plan.padded.offset(i * call.dilation[0] - call.padding[0],
-                                                                  j * call.dilation[1] - call.padding[1]);
+        *offsets++ = c * plan.padded.plane() +
+                     plan.padded.offset(i * call.dilation[0] - call.padding[0], j * call.dilation[1] - call.padding[1]);
   return plan;
 }
 

@@ -182,13 +182,13 @@ void copy(const CopyCall& call) {
   const int64_t size = item_size(a.out_dtype);
   if (a.in_dtype != a.out_dtype) {
     const Walk walk(a.layout.count);
-    for_compute_type(a.in_dtype, [&]<class C> {
-      launch("copy", convert_kernel<C>, walk.grid, walk.block, call.stream, a);
-    });
+    for_compute_type(a.in_dtype,
+                     [&]<class C> { launch("copy", convert_kernel<C>, walk.grid, walk.block, call.stream, a); });
   } else if (a.layout.is_dense(0) && a.layout.is_dense(1)) {
     const DeviceScope scope(call.stream.device);
-    check_cuda(cudaMemcpyAsync(a.out, a.in, size_t(a.layout.count * size), cudaMemcpyDeviceToDevice,
-                               stream_of(call.stream)), "copy");
+    check_cuda(
+        cudaMemcpyAsync(a.out, a.in, size_t(a.layout.count * size), cudaMemcpyDeviceToDevice, stream_of(call.stream)),
+        "copy");
   } else {
     for_size(size, [&]<class T> { move_elements<T>(a, call.stream); });
   }

@@ -21,16 +21,29 @@ using MatmulDesc = void*;
 using Layout = void*;
 using Preference = void*;
 
-enum class Status : int { Success = 0, NotInitialized = 1, AllocFailed = 3, InvalidValue = 7, ArchMismatch = 8,
-                          ExecutionFailed = 13, InternalError = 14, NotSupported = 15 };
+enum class Status : int {
+  Success = 0,
+  NotInitialized = 1,
+  AllocFailed = 3,
+  InvalidValue = 7,
+  ArchMismatch = 8,
+  ExecutionFailed = 13,
+  InternalError = 14,
+  NotSupported = 15
+};
 enum class DataType : int { F32 = 0, F64 = 1, F16 = 2, BF16 = 14 };
 enum class ComputeType : int { F32 = 68, F64 = 70 };
 enum class Operation : int { None = 0, Transpose = 1 };
 enum class Epilogue : int { Default = 1, Bias = 4 };
 enum class DescAttribute : int { TransposeA = 3, TransposeB = 4, Epilogue = 7, BiasPointer = 8 };
 enum class LayoutAttribute : int { BatchCount = 5, BatchStride = 6 };
-enum class PreferenceAttribute : int { MaxWorkspaceBytes = 1, AlignmentA = 5, AlignmentB = 6, AlignmentC = 7,
-                                       AlignmentD = 8 };
+enum class PreferenceAttribute : int {
+  MaxWorkspaceBytes = 1,
+  AlignmentA = 5,
+  AlignmentB = 6,
+  AlignmentC = 7,
+  AlignmentD = 8
+};
 struct Algorithm {
   uint64_t data[8];
 };
@@ -42,6 +55,7 @@ struct HeuristicResult {
   int reserved[4];
 };
 
+// clang-format off
 //  X(member, function, arguments)
 #define BOLIDE_CUBLASLT(X)                                                                                      \
   X(create, cublasLtCreate, (Handle*))                                                                          \
@@ -60,6 +74,7 @@ struct HeuristicResult {
   X(matmul, cublasLtMatmul,                                                                                     \
     (Handle, MatmulDesc, const void* alpha, const void* a, Layout, const void* b, Layout, const void* beta,     \
      const void* c, Layout, void* d, Layout, const Algorithm*, void* workspace, size_t, cudaStream_t))
+// clang-format on
 
 struct Functions {
 #define BOLIDE_MEMBER(member, function, arguments) Status(*member) arguments = nullptr;

@@ -39,8 +39,9 @@ void launch(const char* op, void (*kernel)(P...), dim3 grid, dim3 block, StreamH
   check_cuda(cudaLaunchKernelEx(&config, kernel, P(arguments)...), op);
 #else
   auto run = [kernel, values = std::tuple<std::decay_t<P>...>(arguments...)] { std::apply(kernel, values); };
-  check_cuda(fake_cudart::enqueue_kernel(reinterpret_cast<const void*>(kernel), grid, block, 0,
-                                         stream_of(stream), std::move(run)), op);
+  check_cuda(fake_cudart::enqueue_kernel(reinterpret_cast<const void*>(kernel), grid, block, 0, stream_of(stream),
+                                         std::move(run)),
+             op);
 #endif
 }
 

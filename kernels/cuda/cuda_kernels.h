@@ -1,4 +1,4 @@
-// cuda_kernels.h - every CUDA kernel: one function per line of kernels.def that the device has.
+// cuda_kernels.h - every CUDA kernel: one function per line of kernels.def.
 #pragma once
 #include "kernels/kernels.h"
 #include "kernels/num.h"

@@ -8,21 +8,14 @@
 namespace bolide {
 namespace {
 
-Kernels all_kernels() {
-  Kernels k;
-  k.elementwise = elementwise, k.reduce = reduce, k.copy = copy;
-  k.index = index, k.index_offsets = index_offsets;
-  k.matmul = matmul;
-  k.softmax = softmax, k.cross_entropy = cross_entropy;
-  k.random = random, k.arange = arange;
-  k.sgd_step = sgd_step, k.adam_step = adam_step;
-  return k;  // convolution and max_pool: not on this device yet
-}
+constexpr Kernels kKernels = {
+#define KERNEL(name, Call) .name = name,
+#include "kernels/kernels.def"
+};
 
 BackendModule make_module() {
-  static const Kernels kernels = all_kernels();
   BackendModule module;
-  module.kernels = &kernels;
+  module.kernels = &kKernels;
   int devices = 0;
   const cudaError_t error = cudaGetDeviceCount(&devices);
   if (error == cudaSuccess && devices > 0) {
@@ -36,8 +29,7 @@ BackendModule make_module() {
     problem = driver ? str("a driver for CUDA ", driver / 1000, ".", driver % 1000 / 10, ", which is older than ",
                            needed / 1000, ".", needed % 1000 / 10)
                      : std::string("no NVIDIA driver");
-  else
-    problem = str("no CUDA device (", cudaGetErrorName(error == cudaSuccess ? cudaErrorNoDevice : error), ")");
+  else problem = str("no CUDA device (", cudaGetErrorName(error == cudaSuccess ? cudaErrorNoDevice : error), ")");
   module.problem = problem.c_str();
   return module;
 }

@@ -9,7 +9,8 @@ namespace bolide {
 // Raises the error with its CUDA name unless it is cudaSuccess; clears it, so that the next call starts clean.
 [[gnu::cold]] [[noreturn]] void raise_cuda(cudaError_t error, const char* op);
 inline void check_cuda(cudaError_t error, const char* op) {
-  if (error != cudaSuccess) [[unlikely]] raise_cuda(error, op);
+  if (error != cudaSuccess) [[unlikely]]
+    raise_cuda(error, op);
 }
 [[noreturn]] void raise_dtype(const char* op, DType dtype);
 

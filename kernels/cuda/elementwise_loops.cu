@@ -22,7 +22,9 @@ struct Forward {
   static constexpr int kSlots = O::kArity;
   static constexpr bool kBool = kGivesBool<O>;
   template <int>
-  static constexpr bool reads() { return true; }
+  static constexpr bool reads() {
+    return true;
+  }
   static BOLIDE_FN auto compute(const X* x) { return forward_of<O>(x); }
 };
 template <class O, int k>
@@ -31,7 +33,9 @@ struct Gradient {
   static constexpr int kSlots = O::kArity + 2;
   static constexpr bool kBool = false;
   template <int slot>
-  static constexpr bool reads() { return kUses<O, k, slot>; }
+  static constexpr bool reads() {
+    return kUses<O, k, slot>;
+  }
   static BOLIDE_FN auto compute(const X* x) { return gradient_of<O, k>(x); }
 };
 // The formula's result as a number: a comparison gives 0 or 1.
@@ -66,7 +70,9 @@ __device__ inline void compute_pack(const DenseArguments& a, const X* constants,
         const S* p = static_cast<const S*>(a.slots[s.value].data) + i;
         Pack<S, N> pack = {};
         if (whole) pack = *reinterpret_cast<const Pack<S, N>*>(p);
-        else for (int j = 0; j < N; j++) if (i + j < a.count) pack.v[j] = p[j];
+        else
+          for (int j = 0; j < N; j++)
+            if (i + j < a.count) pack.v[j] = p[j];
         BOLIDE_UNROLL for (int j = 0; j < N; j++) x[j][s.value] = load_as<C>(pack.v[j]);
         return;
       }
@@ -77,7 +83,9 @@ __device__ inline void compute_pack(const DenseArguments& a, const X* constants,
   Pack<Result, N> pack;
   BOLIDE_UNROLL for (int j = 0; j < N; j++) pack.v[j] = store_as<Result>(result_of<F>(x[j]));
   if (whole) *reinterpret_cast<Pack<Result, N>*>(q) = pack;
-  else for (int j = 0; j < N; j++) if (i + j < a.count) q[j] = pack.v[j];
+  else
+    for (int j = 0; j < N; j++)
+      if (i + j < a.count) q[j] = pack.v[j];
 }
 
 template <class F>

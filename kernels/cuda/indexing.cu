@@ -57,8 +57,8 @@ __global__ void __launch_bounds__(kThreads) sort_pass_kernel(Key* keys, int64_t 
     order_pair(keys, pair, distance, run, 0);
 }
 // All passes that stay within a tile: for runs of first_run to last_run keys.
-__global__ void __launch_bounds__(kTile / 2) sort_tile_kernel(Key* keys, int64_t tile_size, int64_t first_run,
-                                                              int64_t last_run) {
+__global__ void __launch_bounds__(kTile / 2)
+    sort_tile_kernel(Key* keys, int64_t tile_size, int64_t first_run, int64_t last_run) {
   BOLIDE_SHARED(Key, tile, [kTile]);
   const int64_t first = int64_t(blockIdx.x) * tile_size;
   for (int64_t i = threadIdx.x; i < tile_size; i += blockDim.x) tile[i] = keys[first + i];

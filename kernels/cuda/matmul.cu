@@ -76,11 +76,12 @@ struct Product {
   bool bias_in_epilogue, read_c;
 
   // Everything that the choice of an algorithm depends on.
-  using Key = std::array<int64_t, 21>;
+  using Key = std::array<int64_t, 18>;
   Key key() const {
-    return {call.stream.device, int64_t(type), call.batch, call.m, call.n, call.k, a.swapped, a.leading,
-            a.batch_stride, b.swapped, b.leading, b.batch_stride, call.c_row, call.c_batch, bias_in_epilogue,
-            alignment(a.data), alignment(b.data), alignment(call.c), 0, 0, 0};
+    const int64_t device = call.stream.device, epilogue = bias_in_epilogue;
+    return {device,    int64_t(type),     call.batch,        call.m,           call.n,         call.k,     a.swapped,
+            a.leading, a.batch_stride,    b.swapped,         b.leading,        b.batch_stride, call.c_row, call.c_batch,
+            epilogue,  alignment(a.data), alignment(b.data), alignment(call.c)};
   }
   static uint32_t alignment(const void* p) {
     const auto address = reinterpret_cast<uintptr_t>(p);
@@ -128,8 +129,9 @@ Choice ask_heuristic(const Product& p, void* desc, void* a, void* b, void* c) {
   int found = 0;
   check_lt(f.heuristic(handle_of(p.call.stream.device), desc, b, a, c, c, preference.value, 1, &result, &found));
   check(found == 1 && result.state == lt::Status::Success, ErrorKind::NotImplemented, "matmul",
-        "a product that cuBLASLt has an algorithm for",
-        [&] { return str(p.call.m, " x ", p.call.k, " times ", p.call.k, " x ", p.call.n, " of ", name_of(p.call.dtype)); });
+        "a product that cuBLASLt has an algorithm for", [&] {
+          return str(p.call.m, " x ", p.call.k, " times ", p.call.k, " x ", p.call.n, " of ", name_of(p.call.dtype));
+        });
   return {result.algorithm, result.workspace_bytes};
 }
 // The choice, remembered: asking takes tens of microseconds.
@@ -212,8 +214,9 @@ void float_product(MatmulCall call, lt::DataType type) {
   if (call.batch > 1 && call.b_batch == 0 && call.a_batch == call.m * call.a_row && call.c_batch == call.m * call.c_row)
     call.m *= call.batch, call.batch = 1;  // rows of one matrix
   if (call.batch == 1) call.a_batch = call.b_batch = 0;
-  Product p{call, {call.a, false, call.m, call.k, 0, call.a_batch}, {call.b, false, call.k, call.n, 0, call.b_batch},
-            type, call.bias && type != lt::DataType::F64, call.accumulate};
+  const Side side_a{call.a, false, call.m, call.k, 0, call.a_batch},
+      side_b{call.b, false, call.k, call.n, 0, call.b_batch};
+  Product p{call, side_a, side_b, type, call.bias && type != lt::DataType::F64, call.accumulate};
   if (call.m == 1) p.call.c_row = call.n;
   std::optional<DenseCopy> dense_a, dense_b;
   if (!find_side(p.a, call.a_row, call.a_column)) dense_a.emplace(call, p.a, call.a_row, call.a_column);
@@ -276,5 +279,5 @@ void matmul(const MatmulCall& call) {
   }
 }
 
-}  // inline namespace BOLIDE_ISA
+}  // namespace BOLIDE_ISA
 }  // namespace bolide

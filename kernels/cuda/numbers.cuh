@@ -67,8 +67,9 @@ BOLIDE_FN void store_any(void* data, DType dtype, int64_t at, C x) {
 // Calls f(std::integral_constant<int, i>()) for i < n, unrolled.
 template <int n, class F>
 BOLIDE_FN void unrolled(F f) {
-  [&]<int... i>(std::integer_sequence<int, i...>) { (f(std::integral_constant<int, i>()), ...); }
-  (std::make_integer_sequence<int, n>());
+  [&]<int... i>(std::integer_sequence<int, i...>) {
+    (f(std::integral_constant<int, i>()), ...);
+  }(std::make_integer_sequence<int, n>());
 }
 
 // For host code: calls f.template operator()<S>() with the storage type of a float dtype; raises for another.

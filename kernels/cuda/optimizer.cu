@@ -122,8 +122,9 @@ void sgd_step(const SgdCall& call) {
   };
   for_each_dtype("sgd_step", call, arrays, [&]<class S>(const std::vector<Item>& items) {
     using T = ComputeOf<S>;
-    const SgdUpdate<T> update{T(call.lr), T(call.momentum), T(1 - call.dampening), T(call.weight_decay),
-                              T(call.maximize ? -1 : 1), call.first_step, call.nesterov, call.weight_decay != 0};
+    const SgdUpdate<T> update{T(call.lr),           T(call.momentum),          T(1 - call.dampening),
+                              T(call.weight_decay), T(call.maximize ? -1 : 1), call.first_step,
+                              call.nesterov,        call.weight_decay != 0};
     run_list<S>("sgd_step", items, update, call.stream);
   });
 }
@@ -139,9 +140,9 @@ void adam_step(const AdamCall& call) {
   for_each_dtype("adam_step", call, arrays, [&]<class S>(const std::vector<Item>& items) {
     using T = ComputeOf<S>;
     const T weight = T(1 - call.beta1);
-    const AdamUpdate<T> update{weight, T(1) - weight, T(call.beta2), T(1 - call.beta2), T(keep), T(decay),
-                               T(-step_size), T(root), T(call.eps), T(call.maximize ? -1 : 1), decay != 0,
-                               1 - call.beta1 >= 0.5};
+    const AdamUpdate<T> update{
+        weight,        T(1) - weight, T(call.beta2), T(1 - call.beta2),         T(keep),    T(decay),
+        T(-step_size), T(root),       T(call.eps),   T(call.maximize ? -1 : 1), decay != 0, 1 - call.beta1 >= 0.5};
     run_list<S>("adam_step", items, update, call.stream);
   });
 }

@@ -22,7 +22,9 @@ struct RandomArguments {
 };
 
 template <class S>
-inline constexpr int kUniformDigits = std::is_same_v<S, BF16> ? 8 : std::is_same_v<S, F16> ? 11 : 24;
+inline constexpr int kUniformDigits = std::is_same_v<S, BF16>  ? 8
+                                      : std::is_same_v<S, F16> ? 11
+                                                               : 24;
 
 // The numbers of one block of words, as the compute type: each distribution has one of these.
 template <class S>
@@ -132,9 +134,8 @@ void arange(const ArangeCall& call) {
   if (!contains(Any, call.dtype)) raise_dtype("arange", call.dtype);
   const SequenceArguments a{call.start, call.step, call.integer_start, call.integer_step, call.count, call.out};
   const Walk walk(call.count);
-  with_storage(call.dtype, [&]<class S>(S) {
-    launch("arange", arange_kernel<S>, walk.grid, walk.block, call.stream, a);
-  });
+  with_storage(call.dtype,
+               [&]<class S>(S) { launch("arange", arange_kernel<S>, walk.grid, walk.block, call.stream, a); });
 }
 
 }  // namespace bolide::inline BOLIDE_ISA

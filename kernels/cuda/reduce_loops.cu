@@ -139,8 +139,8 @@ __device__ inline typename Op::State thread_part(const Arguments<Op>& a, int64_t
     for (int64_t i = begin + int64_t(threadIdx.x) * kPer; i < end; i += int64_t(blockDim.x) * kPer) {
       if (packed && i + kPer <= end) {
         const Pack<char, 16> pack = *reinterpret_cast<const Pack<char, 16>*>(first + i * size);
-        BOLIDE_UNROLL for (int j = 0; j < kPer; j++)
-          state = Op::combine(state, Op::map(From::load(&pack, a.in_dtype, j), shift, i + j));
+        BOLIDE_UNROLL for (int j = 0; j < kPer; j++) state =
+            Op::combine(state, Op::map(From::load(&pack, a.in_dtype, j), shift, i + j));
       } else {
         for (int64_t j = i; j < i + kPer && j < end; j++)
           state = Op::combine(state, state_at<Op, From>(a, r, base, j, shift));
@@ -150,8 +150,8 @@ __device__ inline typename Op::State thread_part(const Arguments<Op>& a, int64_t
   return state;
 }
 template <class Op>
-__device__ inline void write(const Arguments<Op>& a, int64_t r, int64_t slice, int64_t out,
-                             typename Op::State state, C shift) {
+__device__ inline void write(const Arguments<Op>& a, int64_t r, int64_t slice, int64_t out, typename Op::State state,
+                             C shift) {
   if (a.slices > 1) a.states[r * a.slices + slice] = state;
   else Op::store(a.out, a.out_dtype, out, state, a.all, a.parameter, shift);
 }

@@ -16,7 +16,9 @@ class Scratch {
   Scratch& operator=(const Scratch&) = delete;
 
   template <class T>
-  T* as() const { return static_cast<T*>(allocation_.data); }
+  T* as() const {
+    return static_cast<T*>(allocation_.data);
+  }
 
  private:
   Device device_;

@@ -32,14 +32,15 @@ __device__ inline TopAndSum<ComputeOf<S>> top_and_sum(const S* x, int64_t n) {
   using T = ComputeOf<S>;
   BOLIDE_SHARED(TopAndSum<T>, partial, [kTeam / kWarp]);
   TopAndSum<T> state = TopAndSum<T>::none();
-  for (int64_t i = threadIdx.x; i < n; i += blockDim.x)
-    state = TopAndSum<T>::combine(state, {load_as<T>(x[i]), T(1)});
+  for (int64_t i = threadIdx.x; i < n; i += blockDim.x) state = TopAndSum<T>::combine(state, {load_as<T>(x[i]), T(1)});
   state = team_combine(state, TopAndSum<T>::combine, partial);
   if (state.top == -kInf<T>) state.sum = kNan<T>;
   return state;
 }
 template <class T>
-BOLIDE_FN T sum_of(T a, T b) { return a + b; }
+BOLIDE_FN T sum_of(T a, T b) {
+  return a + b;
+}
 
 template <class S>
 struct SoftmaxArguments {
@@ -134,8 +135,7 @@ __global__ void __launch_bounds__(kTeam) cross_entropy_kernel(BOLIDE_ARGUMENTS(C
 }
 
 template <class S>
-__global__ void __launch_bounds__(kTeam) cross_entropy_gradient_kernel(
-    BOLIDE_ARGUMENTS(CrossEntropyArguments<S>, a)) {
+__global__ void __launch_bounds__(kTeam) cross_entropy_gradient_kernel(BOLIDE_ARGUMENTS(CrossEntropyArguments<S>, a)) {
   using T = ComputeOf<S>;
   for_team_rows(a.rows, [&](int64_t r) {
     const S* x = a.x + r * a.columns;
@@ -154,8 +154,8 @@ __global__ void __launch_bounds__(kTeam) cross_entropy_gradient_kernel(
 
 template <class S>
 void run_softmax(const char* op, const SoftmaxCall& call) {
-  const SoftmaxArguments<S> a{static_cast<const S*>(call.x), static_cast<const S*>(call.g),
-                              static_cast<S*>(call.out), call.rows, call.columns};
+  const SoftmaxArguments<S> a{static_cast<const S*>(call.x), static_cast<const S*>(call.g), static_cast<S*>(call.out),
+                              call.rows, call.columns};
   auto* kernel = call.backward ? call.log ? softmax_gradient_kernel<S, true> : softmax_gradient_kernel<S, false>
                  : call.log    ? softmax_kernel<S, true>
                                : softmax_kernel<S, false>;

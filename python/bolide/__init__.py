@@ -14,12 +14,10 @@ imported when it is first asked for, so that ``import bolide`` costs little. A n
 
 from bolide import _C
 from bolide._C import *  # noqa: F403
-from bolide._C import bool, float, int  # noqa: A004, F401: dtypes, as in PyTorch
 from bolide.autograd.grad_mode import enable_grad, inference_mode, no_grad, set_grad_enabled
 
 __version__ = _C.__version__
 
-inf, nan, pi, e = _C.inf, _C.nan, _C.pi, _C.e
 newaxis = None
 
 # name: where it is defined; None: a subpackage or module of that name

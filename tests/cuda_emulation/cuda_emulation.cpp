@@ -275,8 +275,8 @@ void release_barrier(Block& block) {
     count += predicate, all &= predicate, any |= predicate;
   }
   if (exited && config.strict_exit)
-    throw EmulationError(where(*first) + ": barrier at line " + std::to_string(first->barrier_site.line()) +
-                         " but " + where(*exited) + " has already exited the kernel (divergent barrier)");
+    throw EmulationError(where(*first) + ": barrier at line " + std::to_string(first->barrier_site.line()) + " but " +
+                         where(*exited) + " has already exited the kernel (divergent barrier)");
   const int results[] = {0, count, all, any};  // by BarrierKind
   block.barrier_generation++;
   for (auto& t : block.threads) {
@@ -321,8 +321,7 @@ void run_to_the_end(Block& block, std::mt19937_64& random) {
     for (unsigned w = 0; w < block.size; w += 32) progress |= resolve_warp(block, w);
     if (progress) continue;
     auto in_state = [&](State s) {
-      return std::count_if(block.threads.begin(), block.threads.end(),
-                           [s](const Thread& t) { return t.state == s; });
+      return std::count_if(block.threads.begin(), block.threads.end(), [s](const Thread& t) { return t.state == s; });
     };
     auto done = in_state(State::Done), waiting = in_state(State::AtBarrier);
     if (done == block.size) return;
@@ -372,6 +371,14 @@ void start_block(Block& block, uint64_t i, size_t dynamic_bytes) {
   }
 }
 
+// After a fault: whatever the block's threads did before they stopped happened before what the host does next.
+void join_abandoned(const Block& block) {
+  for (const char& tag : block.barrier_tags) happens_after(&tag);
+  for (const auto& tags : block.warp_tags)
+    for (const char& tag : tags) happens_after(&tag);
+  happens_after(&block.done_tag);
+}
+
 // A grid under way: blocks are taken one by one by as many host threads as there are.
 struct Grid {
   dim3 grid, dim;
@@ -404,6 +411,7 @@ struct Grid {
         start_block(block, i, dynamic_bytes);
         run_block(block, config.seed ^ (i * 0x9E3779B97F4A7C15ull));
       } catch (...) {
+        join_abandoned(block);
         for (auto& fiber : worker->fibers) abandon(fiber);
         std::lock_guard lock(mutex);
         if (!first_error) first_error = std::current_exception();

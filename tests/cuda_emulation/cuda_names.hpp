@@ -55,8 +55,7 @@ T from_bits(uint64_t bits) {
   return value;
 }
 template <class T>
-T shuffle(WarpOp op, unsigned mask, T value, int parameter, int width,
-          const std::source_location& site) {
+T shuffle(WarpOp op, unsigned mask, T value, int parameter, int width, const std::source_location& site) {
   return from_bits<T>(warp_collective(op, mask, to_bits(value), parameter, width, site));
 }
 inline unsigned vote(WarpOp op, unsigned mask, int predicate, const std::source_location& site) {
@@ -66,16 +65,13 @@ template <class T, class F>
 T read_modify_write(T* p, F next) {
   std::atomic_ref<T> atomic(*p);
   T old = atomic.load(std::memory_order_relaxed);
-  while (!atomic.compare_exchange_weak(old, next(old), std::memory_order_relaxed)) {
-  }
+  while (!atomic.compare_exchange_weak(old, next(old), std::memory_order_relaxed)) {}
   return old;
 }
 }  // namespace cuda_emulation
 
 // Barriers.
-inline void __syncthreads(CUDA_EMULATION_SITE) {
-  cuda_emulation::barrier(cuda_emulation::BarrierKind::Sync, 0, site);
-}
+inline void __syncthreads(CUDA_EMULATION_SITE) { cuda_emulation::barrier(cuda_emulation::BarrierKind::Sync, 0, site); }
 inline int __syncthreads_count(int predicate, CUDA_EMULATION_SITE) {
   return cuda_emulation::barrier(cuda_emulation::BarrierKind::Count, predicate, site);
 }
@@ -117,8 +113,8 @@ inline int __all_sync(unsigned mask, int predicate, CUDA_EMULATION_SITE) {
 }
 template <class T>
 unsigned __match_any_sync(unsigned mask, T value, CUDA_EMULATION_SITE) {
-  return unsigned(cuda_emulation::warp_collective(cuda_emulation::WarpOp::Match, mask,
-                                                  cuda_emulation::to_bits(value), 0, 32, site));
+  return unsigned(cuda_emulation::warp_collective(cuda_emulation::WarpOp::Match, mask, cuda_emulation::to_bits(value),
+                                                  0, 32, site));
 }
 
 // Memory. Sequentially consistent here: a missing fence is not found.

@@ -121,9 +121,7 @@ __global__ inline void early_exit_kernel(float* x, int n) {
 __global__ inline void absent_lane_kernel(float* x) {
   if (threadIdx.x < 16) x[threadIdx.x] = __shfl_xor_sync(0xffffffffu, 1.f, 8);
 }
-__global__ inline void wrong_mask_kernel(float* x) {
-  x[threadIdx.x] = __shfl_xor_sync(0x0000ffffu, 1.f, 8);
-}
+__global__ inline void wrong_mask_kernel(float* x) { x[threadIdx.x] = __shfl_xor_sync(0x0000ffffu, 1.f, 8); }
 __global__ inline void deadlock_kernel(float* x) {
   if (threadIdx.x < 16) __syncthreads();
   else __syncwarp();

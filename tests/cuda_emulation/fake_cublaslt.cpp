@@ -240,9 +240,9 @@ Status matmul(Handle handle, MatmulDesc desc, const void* alpha, const void* a, 
 }  // namespace
 
 const Functions& functions() {
-  static const Functions f = {create,        get_version,       desc_create,        desc_destroy, desc_set,
-                              layout_create, layout_destroy,    layout_set,         preference_create,
-                              preference_destroy, preference_set, heuristic,        matmul};
+  static const Functions f = {create,         get_version,    desc_create, desc_destroy,      desc_set,
+                              layout_create,  layout_destroy, layout_set,  preference_create, preference_destroy,
+                              preference_set, heuristic,      matmul};
   return f;
 }
 

@@ -96,8 +96,12 @@ std::vector<Stream*> all_streams() {
 // Device memory can be touched while one of these lives, and at no other time.
 class DeviceAccess {
  public:
-  DeviceAccess() { if (depth_++ == 0) protect(PROT_READ | PROT_WRITE); }
-  ~DeviceAccess() { if (--depth_ == 0) protect(PROT_NONE); }
+  DeviceAccess() {
+    if (depth_++ == 0) protect(PROT_READ | PROT_WRITE);
+  }
+  ~DeviceAccess() {
+    if (--depth_ == 0) protect(PROT_NONE);
+  }
   DeviceAccess(const DeviceAccess&) = delete;
   DeviceAccess& operator=(const DeviceAccess&) = delete;
 
@@ -124,8 +128,7 @@ void run_front(Stream& stream) {
       state().sticky = cudaErrorIllegalAddress;
     }
   }
-  if (operation.record)
-    operation.record->completed = std::max(operation.record->completed, operation.record_number);
+  if (operation.record) operation.record->completed = std::max(operation.record->completed, operation.record_number);
 }
 // Runs one ready operation of a stream drawn at random; false when there is none.
 bool run_any() {
@@ -154,8 +157,7 @@ void wait_for_stream(Stream& stream) {
 void run_some() {
   if (state().policy != Policy::RandomLazy) return;
   DeviceAccess access;
-  for (auto k = state().random() % 3; k > 0 && run_any(); k--) {
-  }
+  for (auto k = state().random() % 3; k > 0 && run_any(); k--) {}
 }
 
 cudaError_t push(cudaStream_t handle, Operation operation) {
@@ -235,9 +237,8 @@ cudaError_t enqueue_kernel(const void* kernel, dim3 grid, dim3 block, size_t dyn
   auto found = state().shared_limits.find(kernel);
   const size_t limit = found == state().shared_limits.end() ? cuda_emulation::kSharedBytes : found->second;
   if (!cuda_emulation::check_launch(grid, block, dynamic_bytes, limit)) return fail(cudaErrorInvalidConfiguration);
-  return fail(push(stream, [=, run = std::move(body)] {
-    cuda_emulation::run_grid(grid, block, dynamic_bytes, run, limit);
-  }));
+  return fail(
+      push(stream, [=, run = std::move(body)] { cuda_emulation::run_grid(grid, block, dynamic_bytes, run, limit); }));
 }
 
 }  // namespace fake_cudart
@@ -378,7 +379,8 @@ cudaError_t CUDARTAPI cudaPointerGetAttributes(cudaPointerAttributes* attributes
   *attributes = {};
   auto* address = static_cast<char*>(const_cast<void*>(p));
   auto next = state().pinned.upper_bound(address);
-  const bool pinned = next != state().pinned.begin() && address < std::prev(next)->first + std::prev(next)->second.bytes;
+  const bool pinned =
+      next != state().pinned.begin() && address < std::prev(next)->first + std::prev(next)->second.bytes;
   attributes->type = is_device_memory(p) ? cudaMemoryTypeDevice
                      : pinned            ? cudaMemoryTypeHost
                                          : cudaMemoryTypeUnregistered;

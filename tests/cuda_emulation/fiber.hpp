@@ -35,7 +35,8 @@ void AnnotateIgnoreWritesEnd(const char*, int);
 
 #define CUDA_EMULATION_NO_SANITIZE __attribute__((no_sanitize("address", "thread")))
 
-extern "C" __attribute__((visibility("hidden"))) void cuda_emulation_switch(void** save_stack_pointer, void* load_stack_pointer);
+extern "C" __attribute__((visibility("hidden"))) void cuda_emulation_switch(void** save_stack_pointer,
+                                                                            void* load_stack_pointer);
 asm(R"(
 .text
 .globl cuda_emulation_switch
@@ -119,8 +120,7 @@ inline constexpr size_t kFiberStackBytes = 256 * 1024;
 inline Fiber make_fiber() {
   Fiber fiber;
   fiber.size = kFiberStackBytes;
-  void* stack = mmap(nullptr, fiber.size, PROT_READ | PROT_WRITE,
-                     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  void* stack = mmap(nullptr, fiber.size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   if (stack == MAP_FAILED) throw std::bad_alloc();
   fiber.stack = static_cast<char*>(stack);
   mprotect(fiber.stack, static_cast<size_t>(sysconf(_SC_PAGESIZE)), PROT_NONE);  // guard page
@@ -128,8 +128,7 @@ inline Fiber make_fiber() {
 }
 
 // Makes the fiber start in entry() at the next switch. fresh: give it a new ThreadSanitizer clock.
-CUDA_EMULATION_NO_SANITIZE inline void prepare(Fiber& fiber, void (*entry)(),
-                                               [[maybe_unused]] bool fresh) {
+CUDA_EMULATION_NO_SANITIZE inline void prepare(Fiber& fiber, void (*entry)(), [[maybe_unused]] bool fresh) {
   auto** top = reinterpret_cast<void**>(fiber.stack + fiber.size - 64);
   *--top = nullptr;
   *--top = reinterpret_cast<void*>(entry);
@@ -176,11 +175,9 @@ CUDA_EMULATION_NO_SANITIZE inline void switch_to_fiber(HostContext& host, Fiber&
 #endif
 }
 
-CUDA_EMULATION_NO_SANITIZE inline void switch_to_host(Fiber& fiber, HostContext& host,
-                                                      [[maybe_unused]] bool finished) {
+CUDA_EMULATION_NO_SANITIZE inline void switch_to_host(Fiber& fiber, HostContext& host, [[maybe_unused]] bool finished) {
 #if defined(__SANITIZE_ADDRESS__)
-  __sanitizer_start_switch_fiber(finished ? nullptr : &fiber.asan_fake_stack, host.stack_bottom,
-                                 host.stack_size);
+  __sanitizer_start_switch_fiber(finished ? nullptr : &fiber.asan_fake_stack, host.stack_bottom, host.stack_size);
 #endif
 #if defined(__SANITIZE_THREAD__)
   __tsan_switch_to_fiber(host.tsan_fiber, __tsan_switch_to_fiber_no_sync);

@@ -144,9 +144,7 @@ template <class F>
 std::string error_of(F f) {
   try {
     f();
-  } catch (const EmulationError& error) {
-    return error.what();
-  }
+  } catch (const EmulationError& error) { return error.what(); }
   return "no error";
 }
 #define EXPECT_FAULT(statement, text) EXPECT_NE(error_of([&] { statement; }).find(text), std::string::npos) \
@@ -229,8 +227,12 @@ TEST(EmulatorDeathTest, Races) {
   EXPECT_RACE(multiply<true>(16, 16, 32));
   EXPECT_RACE(run_kernel(grid_race_kernel, dim3(8), dim3(32), 0, x.data()));
   EXPECT_RACE(run_kernel(warp_exchange_kernel<true>, dim3(1), dim3(32), 0, x.data()));
-  EXPECT_EXIT({ run_kernel(warp_exchange_kernel<false>, dim3(1), dim3(32), 0, x.data()); std::exit(0); },
-              ::testing::ExitedWithCode(0), "");
+  EXPECT_EXIT(
+      {
+        run_kernel(warp_exchange_kernel<false>, dim3(1), dim3(32), 0, x.data());
+        std::exit(0);
+      },
+      ::testing::ExitedWithCode(0), "");
 }
 #endif
 

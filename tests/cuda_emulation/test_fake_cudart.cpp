@@ -166,8 +166,8 @@ TEST_F(FakeCudart, AGraphIsReplayed) {
   cudaGraph_t graph;
   cudaGraphExec_t executable;
   cudaStreamBeginCapture(stream, cudaStreamCaptureModeGlobal);
-  queue_kernel(vector_add_kernel, dim3(1), dim3(1), stream, static_cast<const float*>(x),
-               static_cast<const float*>(x), x, 4L);
+  queue_kernel(vector_add_kernel, dim3(1), dim3(1), stream, static_cast<const float*>(x), static_cast<const float*>(x),
+               x, 4L);
   EXPECT_EQ(cudaStreamSynchronize(stream), cudaErrorStreamCaptureUnsupported);
   cudaStreamEndCapture(stream, &graph);
   cudaGraphInstantiateWithFlags(&executable, graph, 0);
@@ -196,11 +196,13 @@ TEST_F(FakeCudart, AStreamBelongsToItsDevice) {
 TEST_F(FakeCudart, MoreSharedMemoryMustBeAskedFor) {
   cudaStream_t stream = make_stream();
   const auto queue = [&] {
-    return fake_cudart::enqueue_kernel(reinterpret_cast<const void*>(fill_kernel), dim3(1), dim3(32), 100 << 10, stream, [] {});
+    return fake_cudart::enqueue_kernel(reinterpret_cast<const void*>(fill_kernel), dim3(1), dim3(32), 100 << 10, stream,
+                                       [] {});
   };
   EXPECT_EQ(queue(), cudaErrorInvalidConfiguration);
   EXPECT_EQ(cudaFuncSetAttribute(reinterpret_cast<const void*>(fill_kernel),
-                                 cudaFuncAttributeMaxDynamicSharedMemorySize, 100 << 10), cudaSuccess);
+                                 cudaFuncAttributeMaxDynamicSharedMemorySize, 100 << 10),
+            cudaSuccess);
   EXPECT_EQ(queue(), cudaSuccess);
   EXPECT_EQ(cudaStreamSynchronize(stream), cudaSuccess);
 }

@@ -63,7 +63,8 @@ struct Memory {
   size_t bytes_;
 };
 
-void measure_elementwise(const char* name, ElementwiseOp op, int inputs, DType dtype, int64_t n, bool broadcast = false) {
+void measure_elementwise(const char* name, ElementwiseOp op, int inputs, DType dtype, int64_t n,
+                         bool broadcast = false) {
   const int64_t size = item_size(dtype), columns = 1024, rows = n / columns;
   const int64_t shape[] = {rows, columns}, dense[] = {columns, 1}, row[] = {0, 1};
   Memory a(n * size), b(n * size), out(n * size);
@@ -84,7 +85,8 @@ void measure_sum(const char* name, DType dtype, int64_t rows, int64_t columns, u
   call.op = ReductionOp::sum, call.compute = compute_type(dtype);
   call.in = {in.data, dtype, strides}, call.out = {out.data, dtype, kept};
   call.rank = 2, call.shape = shape, call.reduced = reduced, call.stream = cuda().default_stream(0);
-  measure(str(name, " ", name_of(dtype)), double(rows * columns * item_size(dtype)), 0, [&] { kernels().reduce(call); });
+  measure(str(name, " ", name_of(dtype)), double(rows * columns * item_size(dtype)), 0,
+          [&] { kernels().reduce(call); });
 }
 void measure_softmax(DType dtype, int64_t rows, int64_t columns) {
   const int64_t bytes = rows * columns * item_size(dtype);
@@ -100,7 +102,8 @@ void measure_matmul(DType dtype, int64_t n) {
   MatmulCall call;
   call.dtype = dtype, call.m = call.n = call.k = n, call.a = a.data, call.b = b.data, call.c = c.data;
   call.a_row = call.b_row = call.c_row = n, call.a_column = call.b_column = 1, call.stream = cuda().default_stream(0);
-  measure(str("matmul ", n, " ", name_of(dtype)), 0, 2.0 * double(n) * double(n) * double(n), [&] { kernels().matmul(call); });
+  measure(str("matmul ", n, " ", name_of(dtype)), 0, 2.0 * double(n) * double(n) * double(n),
+          [&] { kernels().matmul(call); });
 }
 void measure_adam(int64_t n) {
   Memory memory(n * 16);

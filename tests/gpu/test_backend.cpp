@@ -101,9 +101,7 @@ TEST(CudaBackend, AForkedChildIsToldWhatToDo) {
     int status = 1;
     try {
       cuda().make_stream(0);
-    } catch (const Error& error) {
-      status = std::string(error.what()).find("spawn") != std::string::npos ? 0 : 2;
-    }
+    } catch (const Error& error) { status = std::string(error.what()).find("spawn") != std::string::npos ? 0 : 2; }
     _exit(status);
   }
   int status = -1;

@@ -1,4 +1,5 @@
-// test_kernels.cpp - kernels on the CUDA device beside the CPU's: reductions, copies, indexing and matrix products.
+// test_kernels.cpp - kernels on the CUDA device beside the CPU's: reductions, copies, indexing, matrix products and
+// images.
 #include "kernel_support.h"
 #include "kernels/op_list.h"
 
@@ -40,12 +41,14 @@ void run_reduction(ReductionOp op, DType in_dtype, DType out_dtype, Compute comp
 bool gives_place(ReductionOp op) { return op == ReductionOp::argmax || op == ReductionOp::argmin; }
 bool gives_bool(ReductionOp op) { return op == ReductionOp::any || op == ReductionOp::all; }
 
+// clang-format off
 const std::vector<ReduceCase> kReduceCases = {
     {{5}, 1, dense},             {{1}, 1, dense},            {{0}, 1, dense},           {{3, 0, 2}, 2, dense},
     {{40, 700}, 2, dense},       {{40, 700}, 1, dense},      {{40, 700}, 3, dense},     {{37, 90}, 2, transposed},
     {{6, 7, 8}, 2, dense},       {{6, 7, 8}, 5, dense},      {{6, 7, 8}, 5, transposed}, {{9, 65}, 2, sliced},
     {{9, 65}, 1, sliced},        {{70001}, 1, dense},        {{3, 40000}, 2, dense},    {{5000, 12}, 1, dense},
     {{2, 2000}, 2, dense},       {{4, 1, 33}, 6, dense},     {{2, 3, 4, 5}, 10, transposed}};
+// clang-format on
 
 TEST(CudaReduce, EveryReductionEveryDtypeEveryLayout) {
   for (int op = 0; op < int(ReductionOp::kCount); op++)
@@ -54,12 +57,14 @@ TEST(CudaReduce, EveryReductionEveryDtypeEveryLayout) {
         const ReductionOp which = ReductionOp(op);
         const bool empty = dense(c.shape).count() == 0;
         if (gives_place(which) && empty) continue;  // raised by the front
+        if (kSlow && (dense(c.shape).count() > 3000 || op % 4)) continue;
         const bool product = which == ReductionOp::prod;
-        const DType out = gives_place(which) ? DType::I64 : gives_bool(which) ? DType::Bool
-                          : is_float(dtype)  ? dtype
-                                             : DType::I64;
-        const Compute compute = is_float(dtype) || gives_bool(which) || gives_place(which) ? compute_type(dtype)
-                                                                                            : Compute::I64;
+        const DType out = gives_place(which)  ? DType::I64
+                          : gives_bool(which) ? DType::Bool
+                          : is_float(dtype)   ? dtype
+                                              : DType::I64;
+        const Compute compute =
+            is_float(dtype) || gives_bool(which) || gives_place(which) ? compute_type(dtype) : Compute::I64;
         run_reduction(which, dtype, out, compute, c, product ? 1 : -2);
         if (::testing::Test::HasFailure()) return;
       }
@@ -67,7 +72,7 @@ TEST(CudaReduce, EveryReductionEveryDtypeEveryLayout) {
 
 // Equal bits in every run, and from an address that is not a multiple of 16.
 TEST(CudaReduce, SumsDoNotDependOnTheAddress) {
-  const View v = dense({100003});
+  const View v = dense({kSlow ? 1003 : 100003});
   const int64_t zero[] = {0};
   std::vector<char> results[4];
   for (int i = 0; i < 4; i++) {
@@ -87,7 +92,8 @@ TEST(CudaReduce, NanWinsAndTheFirstOfEqualsIsFound) {
   const double nan = std::nan("");
   const View v = dense({1, 400});
   const int64_t zeros[] = {0, 0};
-  for (const std::vector<double>& values : {std::vector<double>{1, 3, 2, 3}, {1, nan, 5, nan}, {-0.0, 0.0, -0.0}, {nan}})
+  for (const std::vector<double>& values :
+       {std::vector<double>{1, 3, 2, 3}, {1, nan, 5, nan}, {-0.0, 0.0, -0.0}, {nan}})
     for (ReductionOp op : {ReductionOp::argmax, ReductionOp::argmin, ReductionOp::amax, ReductionOp::amin}) {
       Array in(DType::F32, 400), out(gives_place(op) ? DType::I64 : DType::F32, 1);
       in.set(values);
@@ -176,7 +182,8 @@ void run_index(IndexCall::Mode mode, DType dtype, int64_t rows, int64_t count, i
     if (on_cuda) call.stream = cuda_stream();
     kernels(on_cuda).index(call);
   });
-  const std::string what = "index mode " + std::to_string(int(mode)) + " " + name_of(dtype) + " " + std::to_string(count);
+  const std::string what =
+      "index mode " + std::to_string(int(mode)) + " " + name_of(dtype) + " " + std::to_string(count);
   const bool sums_of_halves = mode == IndexCall::Add && item_size(dtype) == 2 && is_float(dtype);
   values.expect_equal(what);
   array.expect_equal(what, sums_of_halves ? double(count) : mode == IndexCall::Add ? 4 : 0);
@@ -192,7 +199,7 @@ TEST(CudaIndex, TakePutAdd) {
     }
   for (auto mode : {IndexCall::Take, IndexCall::Put, IndexCall::Add}) {
     run_index(mode, DType::F32, 100, 0, 4, false);
-    run_index(mode, DType::F32, 300, 5000, 3, false);  // several tiles of the sort
+    if (!kSlow) run_index(mode, DType::F32, 300, 5000, 3, false);  // several tiles of the sort
     run_index(mode, DType::I64, 7, 2049, 2, false);
   }
 }
@@ -230,8 +237,9 @@ struct MatmulCase {
 };
 void run_matmul(DType dtype, const MatmulCase& c) {
   const int64_t gap = c.awkward ? 2 : 1;  // no adjacent dimension at all
-  Array a(dtype, c.batch * c.m * c.k * gap + 1), b(dtype, c.batch * c.k * c.n * gap + 1), bias(dtype, c.n + 1);
-  Array out(dtype, c.batch * c.m * c.n + 1);
+  // Transposed ones also start off 16 bytes: the algorithm must be chosen for that.
+  Array a(dtype, c.batch * c.m * c.k * gap + 1, c.transpose_a), b(dtype, c.batch * c.k * c.n * gap + 1, c.transpose_b);
+  Array bias(dtype, c.n + 1), out(dtype, c.batch * c.m * c.n + 1, c.accumulate);
   const double low = is_float(dtype) || is_complex(dtype) ? -1 : 0;
   a.fill_random(1, low, 1), b.fill_random(2, low, 1), bias.fill_random(3, low, 1), out.fill_random(4, low, 1);
   on_both([&](bool on_cuda) {
@@ -247,9 +255,11 @@ void run_matmul(DType dtype, const MatmulCase& c) {
     kernels(on_cuda).matmul(call);
   });
   out.expect_equal(std::string("matmul ") + name_of(dtype) + " " + std::to_string(c.m) + "x" + std::to_string(c.k) +
-                       "x" + std::to_string(c.n), 16, dtype == DType::F64 ? 1e-12 : 1e-4);
+                       "x" + std::to_string(c.n),
+                   16, dtype == DType::F64 ? 1e-12 : 1e-4);
 }
 TEST(CudaMatmul, ShapesStridesBiasAndAccumulation) {
+  // clang-format off
   const std::vector<MatmulCase> cases = {
       {1, 5, 7, 3, false, false, false, false, false, false}, {1, 33, 20, 65, true, false, true, false, false, false},
       {1, 8, 9, 10, false, true, false, true, false, false},  {3, 4, 5, 6, true, true, false, false, false, false},
@@ -259,9 +269,88 @@ TEST(CudaMatmul, ShapesStridesBiasAndAccumulation) {
       {1, 4, 3, 0, false, false, true, false, false, false},  {1, 4, 3, 0, false, false, false, true, false, false},
       {0, 4, 3, 2, false, false, false, false, false, false}, {2, 0, 3, 2, false, false, false, false, false, false},
       {1, 130, 70, 50, false, false, false, false, false, false}};
+  // clang-format on
   for (DType dtype : {DType::F32, DType::F64, DType::F16, DType::BF16, DType::I64, DType::I32, DType::U8, DType::C64})
     for (const MatmulCase& c : cases)
       if (!(c.bias && (is_integer(dtype) || is_complex(dtype)))) run_matmul(dtype, c);
+}
+
+// ---------------------------------------------------------------------------------------------------- images
+struct ImageCase {
+  int64_t images, channels, out_channels, height, width, kernel, stride, padding, dilation, groups;
+};
+void run_convolution(DType dtype, const ImageCase& c, ConvolutionCall::Mode mode, bool with_bias) {
+  ConvolutionCall shape;
+  shape.mode = mode, shape.dtype = dtype, shape.images = c.images, shape.in_channels = c.channels;
+  shape.height = c.height, shape.width = c.width, shape.out_channels = c.out_channels, shape.groups = c.groups;
+  shape.kernel_height = shape.kernel_width = c.kernel;
+  for (int i = 0; i < 2; i++) shape.stride[i] = c.stride, shape.padding[i] = c.padding, shape.dilation[i] = c.dilation;
+  const auto outputs = [&](int64_t size) {
+    return (size + 2 * c.padding - c.dilation * (c.kernel - 1) - 1) / c.stride + 1;
+  };
+  shape.out_height = outputs(c.height), shape.out_width = outputs(c.width);
+  Array input(dtype, c.images * c.channels * c.height * c.width + 1), bias(dtype, c.out_channels);
+  Array weight(dtype, c.out_channels * c.channels / c.groups * c.kernel * c.kernel);
+  Array output(dtype, c.images * c.out_channels * shape.out_height * shape.out_width + 1);
+  input.fill_random(1, -1, 1), weight.fill_random(2, -1, 1), bias.fill_random(3, -1, 1), output.fill_random(4, -1, 1);
+  on_both([&](bool on_cuda) {
+    ConvolutionCall call = shape;
+    call.input = input.data(on_cuda), call.weight = weight.data(on_cuda), call.output = output.data(on_cuda);
+    if (with_bias) call.bias = bias.data(on_cuda);
+    if (on_cuda) call.stream = cuda_stream();
+    kernels(on_cuda).convolution(call);
+  });
+  const double absolute = dtype == DType::F64 ? 1e-12 : dtype == DType::F32 ? 1e-4 : dtype == DType::F16 ? 0.01 : 0.1;
+  const std::string what = "convolution mode " + std::to_string(int(mode)) + " " + name_of(dtype) + " kernel " +
+                           std::to_string(c.kernel) + " groups " + std::to_string(c.groups);
+  for (Array* a : {&input, &weight, &output}) a->expect_equal(what, 16, absolute);
+}
+TEST(CudaImages, ConvolutionAndItsGradients) {
+  // clang-format off
+  const std::vector<ImageCase> cases = {{2, 3, 4, 9, 8, 3, 1, 1, 1, 1}, {3, 4, 6, 7, 7, 3, 2, 0, 1, 2},
+                                        {1, 2, 2, 9, 10, 2, 3, 2, 2, 1}, {2, 6, 6, 5, 5, 1, 1, 0, 1, 6},
+                                        {0, 2, 3, 5, 5, 3, 1, 1, 1, 1},  {2, 1, 5, 28, 28, 5, 1, 2, 1, 1}};
+  // clang-format on
+  for (DType dtype : kFloats)
+    for (const ImageCase& c : cases)
+      if (!(kSlow && c.height > 20))
+        for (auto mode : {ConvolutionCall::Forward, ConvolutionCall::InputGradient, ConvolutionCall::WeightGradient})
+          run_convolution(dtype, c, mode, mode == ConvolutionCall::Forward && c.padding > 0);
+}
+void run_max_pool(DType dtype, const ImageCase& c) {
+  MaxPoolCall shape;
+  shape.dtype = dtype, shape.planes = c.images * c.channels, shape.height = c.height, shape.width = c.width;
+  for (int i = 0; i < 2; i++)
+    shape.kernel[i] = c.kernel, shape.stride[i] = c.stride, shape.padding[i] = c.padding,
+    shape.dilation[i] = c.dilation;
+  const auto outputs = [&](int64_t size) {
+    return (size + 2 * c.padding - c.dilation * (c.kernel - 1) - 1) / c.stride + 1;
+  };
+  shape.out_height = outputs(c.height), shape.out_width = outputs(c.width);
+  const int64_t outs = shape.planes * shape.out_height * shape.out_width;
+  Array input(dtype, shape.planes * c.height * c.width), output(dtype, outs), indices(DType::I64, outs);
+  input.fill_random(1, -4, 4);  // half types have equal ones
+  for (bool backward : {false, true}) {
+    on_both([&](bool on_cuda) {
+      MaxPoolCall call = shape;
+      call.backward = backward;
+      call.input = input.data(on_cuda), call.output = output.data(on_cuda), call.indices = indices.as<int64_t>(on_cuda);
+      if (on_cuda) call.stream = cuda_stream();
+      kernels(on_cuda).max_pool(call);
+    });
+    const std::string what = std::string("max_pool2d ") + name_of(dtype) + (backward ? " gradient" : "");
+    output.expect_equal(what), indices.expect_equal(what + " indices");
+    input.expect_equal(what + " input", 2);
+    if (!backward) output.fill_random(2, -1, 1);
+  }
+}
+TEST(CudaImages, MaxPoolAndItsGradient) {
+  for (DType dtype : kFloats)
+    for (const ImageCase& c : std::vector<ImageCase>{{2, 3, 0, 8, 8, 2, 2, 0, 1, 1},
+                                                     {1, 2, 0, 9, 7, 3, 2, 1, 1, 1},
+                                                     {1, 1, 0, 11, 10, 2, 1, 0, 3, 1},
+                                                     {2, 2, 0, 5, 5, 3, 1, 1, 2, 1}})
+      run_max_pool(dtype, c);
 }
 
 }  // namespace

@@ -9,6 +9,7 @@ __all__ = [
     "enable_grad",
     "grad",
     "gradcheck",
+    "gradgradcheck",
     "inference_mode",
     "no_grad",
     "set_grad_enabled",
@@ -82,8 +83,10 @@ def grad(
 def __getattr__(name):
     if name == "Function":
         from bolide.autograd.function import Function as value
-    elif name == "gradcheck":
-        from bolide.autograd.check import gradcheck as value
+    elif name in ("gradcheck", "gradgradcheck"):
+        from bolide.autograd import check
+
+        value = getattr(check, name)
     elif name in ("function", "check"):
         from importlib import import_module
 

@@ -1,0 +1,69 @@
+"""The libraries that compare.py knows, as their child processes see them.
+
+Any other name is imported as a module with PyTorch's names; so a new peer that has them needs
+nothing here.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.metadata
+import os
+from typing import Any
+
+import numpy as np
+
+MODULES = {"jax": "jax.numpy", "mlx": "mlx.core"}
+
+
+class Library:
+    """A library under test: its module, and how arrays go in and out."""
+
+    def __init__(self, name: str, threads: int):
+        self.name = name
+        self.module: Any = importlib.import_module(MODULES.get(name, name))
+        self.follows_pytorch = name not in ("numpy", *MODULES)
+        if hasattr(self.module, "set_num_threads"):
+            self.module.set_num_threads(threads)
+
+    @property
+    def functional(self) -> Any:
+        return importlib.import_module(f"{self.name}.nn.functional")
+
+    def tensor(self, array: np.ndarray) -> Any:
+        """A tensor of this library with the values of `array`."""
+        if self.name == "numpy":
+            return array
+        if self.name in MODULES:
+            return self.module.asarray(array) if self.name == "jax" else self.module.array(array)
+        return self.module.from_numpy(array)
+
+    def array(self, tensor: Any) -> np.ndarray:
+        """The values of a result."""
+        if hasattr(tensor, "detach"):
+            tensor = tensor.detach().numpy()
+        return np.asarray(tensor)
+
+    def describe(self) -> dict[str, str]:
+        """Version, threads asked for and instructions used, as the library itself says."""
+        try:
+            facts = {"version": importlib.metadata.version(self.name)}
+        except importlib.metadata.PackageNotFoundError:  # of a build tree, say
+            facts = {"version": str(getattr(self.module, "__version__", "unknown"))}
+        if hasattr(self.module, "get_num_threads"):
+            facts["threads asked"] = str(self.module.get_num_threads())
+        if self.name == "torch":
+            facts["isa"] = self.module.backends.cpu.get_cpu_capability().lower()
+        elif self.name == "bolide":
+            facts["isa"] = importlib.import_module("bolide._C")._cpu_isa()
+        return facts
+
+
+def child_environment(threads: int) -> dict[str, str]:
+    """The environment of a child: as many threads for everyone, OpenBLAS free to choose its kernels."""
+    environment = dict(os.environ)
+    for name in ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE"):
+        environment.pop(name, None)
+    for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
+        environment[name] = str(threads)
+    return environment

@@ -1,0 +1,100 @@
+"""The child process of compare.py: one library, which runs what the parent asks for.
+
+    python worker.py LIBRARY THREADS [FILE_OF_CASES]
+
+Reads one JSON request a line and answers each with one line. What libraries print goes to stderr.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import timeit
+from pathlib import Path
+
+import numpy as np
+from libraries import Library
+
+
+def load_cases(path: str | None) -> dict:
+    """The cases by name: all of cases/, or CASES of another file."""
+    if path is None:
+        from cases import all_cases
+
+        return {case.name: case for case in all_cases()}
+    names: dict = {}
+    exec(compile(Path(path).read_text(), path, "exec"), names)
+    return {case.name: case for case in names["CASES"]}
+
+
+def thread_seconds() -> dict[str, float]:
+    """CPU seconds of each thread of this process so far."""
+    tasks = Path("/proc/self/task")
+    if not tasks.exists():
+        return {}
+    seconds = {}
+    for task in tasks.iterdir():
+        try:
+            seconds[task.name] = int((task / "schedstat").read_text().split()[0]) / 1e9
+        except OSError:  # it has ended
+            continue
+    return seconds
+
+
+class Worker:
+    def __init__(self, library: Library, cases: dict):
+        self.library, self.cases = library, cases
+        self.timer: timeit.Timer | None = None
+        self.number = 1
+
+    def describe(self) -> dict:
+        return self.library.describe()
+
+    def prepare(self, case: str, output: str, seconds: float) -> dict:
+        """Makes the variables, saves what the case computes, and finds how many runs fill `seconds`."""
+        self.timer = None  # let go of the case before
+        chosen = self.cases[case]
+        statement = chosen.statement_for(self.library.name)
+        names = chosen.names(self.library)
+        check = names.get("check")
+        results = check() if check else [eval(statement, names)]
+        np.savez(output, *(self.library.array(result) for result in results))
+        self.timer = timeit.Timer(statement, globals=names)
+        self.number, took = 1, self.timer.timeit(1)
+        while took < seconds / 2:
+            self.number = max(
+                self.number + 1, int(self.number * min(10.0, seconds / max(took, 1e-9)))
+            )
+            took = self.timer.timeit(self.number)
+        self.number = max(1, round(self.number * seconds / took))
+        return {"number": self.number}
+
+    def sample(self) -> dict:
+        """Seconds of one run, and how many threads worked on it."""
+        before = thread_seconds()
+        took = self.timer.timeit(self.number)
+        after = thread_seconds()
+        busy = sum(after[task] - before.get(task, 0) > took / 10 for task in after)
+        return {"seconds": took / self.number, "threads": max(busy, 1)}
+
+
+def main() -> None:
+    answers = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)
+    name, threads, *rest = sys.argv[1:]
+    sys.path.insert(0, str(Path(__file__).parent))
+    worker = None
+    for line in sys.stdin:
+        request = json.loads(line)
+        try:
+            if worker is None:
+                worker = Worker(Library(name, int(threads)), load_cases(*rest or [None]))
+            answer = getattr(worker, request.pop("do"))(**request)
+        except Exception as error:
+            answer = {"error": f"{type(error).__name__}: {error}"}
+        print(json.dumps(answer), file=answers, flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,510 @@
+"""The one table of the op tests: a row per op, with its oracle, its domain and what it may differ by.
+
+harness.py says what the columns are and runs them. To add an op: a row in its group, whose cases are the shapes and
+arguments to try (the elementwise ones get them from `unary`, `binary`, `ternary`). A test fails while an op of the
+library has no row here and no reason in NOT_ROWS.
+"""
+
+import math
+
+import numpy as np
+
+import op_oracles as oracle
+from harness import COMPLEX, FLOATS, INTEGERS, LAYOUTS, SETS, Case, Fixed, Row
+
+CONTIGUOUS = ("contiguous", "offset")
+
+
+def cases(*inputs, **options):
+    return tuple(Case(one, **options) for one in inputs)
+
+
+# 131: two blocks of 64 and a rest.
+UNARY_CASES = cases(((3, 5),), ((2, 3, 4),), ((131,),), ((),), ((0, 3),))
+BINARY_CASES = (
+    *cases(((3, 5), (3, 5)), ((2, 3, 4), (3, 1)), ((131,), (131,)), ((), ()), ((3, 5), ()), ((0, 3), (1, 3))),
+    *cases(((4, 1), (1, 7)), ((5,), (3, 5)), ((2, 1, 3, 1), (4, 1, 2))),
+)
+TERNARY_CASES = (
+    *cases(((3, 5), (3, 5), (3, 5)), ((131,), (131,), (131,)), ((), (), ()), ((4, 1), (1, 7), (2, 4, 7))),
+    *cases(((0, 3), (1, 3), ()), ((3, 5), (), (5,))),
+)
+# With a Python number on either side; bool would be promoted.
+NUMBERS = SETS["Number"]
+SCALAR_CASES = (Case(((3, 5), 2), dtypes=NUMBERS), Case((2, (3, 5)), dtypes=NUMBERS),
+                Case(((3, 5), 1.5), dtypes=FLOATS), Case((1.5, (3, 5)), dtypes=FLOATS))  # fmt: skip
+
+
+def unary(name, function, dtypes="Float", more=(), **options):
+    return Row(name, function, dtypes, cases=UNARY_CASES + tuple(more), **{"extremes": True, **options})
+
+
+def with_arguments(*named):
+    return [Case(((3, 5),), named=one) for one in named]
+
+
+def binary(name, function, dtypes="Number", scalars=SCALAR_CASES, **options):
+    return Row(name, function, dtypes, cases=BINARY_CASES + tuple(scalars), **{"extremes": True, **options})
+
+
+def ternary(name, function, dtypes, **options):
+    return Row(name, function, dtypes, cases=TERNARY_CASES, **{"extremes": True, **options})
+
+
+SLOPE = {"gradient": (True,)}
+SLOPES = {"gradient": (True, True)}
+# Sums whose terms cancel keep the absolute, not the relative accuracy.
+FLOATING = {"result": "floating", "outside": "floats"}
+POSITIVE = (0.2, 4.0)
+
+UNARY = [
+    unary("neg", np.negative, "Number", inplace=True, aliases=("negative",), **SLOPE),
+    unary("abs", np.abs, "Number", inplace=True, aliases=("absolute",), **SLOPE),
+    unary("square", lambda x: x * x, "Number", inplace=True, **SLOPE),
+    unary("sign", oracle.sign, "Number", inplace=True, zero_sign=False,
+          reason="the sign of a zero of either sign is 0, of no particular sign; that of NaN is NaN, as in the Array API "
+          "standard (PyTorch gives 0)"),
+    unary("relu", oracle.relu, "Number", inplace=True, zero_sign=False, reason="relu(-0.0) is 0.0 in PyTorch, -0.0 "
+          "in others", **SLOPE),
+    unary("reciprocal", lambda x: 1 / x, inplace=True, domain=POSITIVE, **FLOATING, **SLOPE),
+    unary("sqrt", np.sqrt, inplace=True, domain=POSITIVE, **FLOATING, **SLOPE),
+    unary("rsqrt", lambda x: 1 / np.sqrt(x), inplace=True, domain=POSITIVE, **FLOATING, **SLOPE),
+    unary("exp", np.exp, inplace=True, **FLOATING, **SLOPE),
+    unary("exp2", np.exp2, inplace=True, **FLOATING, **SLOPE),
+    unary("expm1", np.expm1, inplace=True, **FLOATING, **SLOPE),
+    unary("log", np.log, inplace=True, domain=POSITIVE, **FLOATING, **SLOPE),
+    unary("log2", np.log2, inplace=True, domain=POSITIVE, ulps=3, reason="a logarithm and a product",
+          **FLOATING, **SLOPE),
+    unary("log10", np.log10, inplace=True, domain=POSITIVE, ulps=3, reason="a logarithm and a product",
+          **FLOATING, **SLOPE),
+    unary("log1p", np.log1p, inplace=True, domain=(-0.8, 4.0), ulps=3, reason="a logarithm and a correction",
+          **FLOATING, **SLOPE),
+    unary("sin", np.sin, inplace=True, absolute=1, ignore=lambda x: abs(x) > 1e5, reason="arguments are reduced with "
+          "an absolute error; docs/accuracy.md has the limit for large ones", **FLOATING, **SLOPE),
+    unary("cos", np.cos, inplace=True, absolute=1, ignore=lambda x: abs(x) > 1e5, reason="as sin", **FLOATING, **SLOPE),
+    unary("tan", np.tan, inplace=True, ulps=6, absolute=2, domain=(-1.3, 1.3), ignore=lambda x: abs(x) > 1e5,
+          reason="a quotient of sin and cos, as they are", **FLOATING, **SLOPE),
+    unary("atan", np.arctan, inplace=True, aliases=("arctan",), **FLOATING, **SLOPE),
+    unary("tanh", np.tanh, inplace=True, **FLOATING, **SLOPE),
+    unary("sigmoid", oracle.sigmoid, inplace=True, ulps=3, reason="an exponential, a sum and a quotient", **FLOATING,
+          **SLOPE),
+    unary("log_sigmoid", lambda x: -np.logaddexp(0, -x), ulps=3, absolute=1, reason="log1p(exp(-|x|)) cancels with x",
+          zero_sign=False, aliases=("logsigmoid",), **SLOPE),
+    unary("silu", lambda x: x * oracle.sigmoid(x), ulps=4, reason="a sigmoid and a product", **SLOPE),
+    unary("gelu", oracle.gelu, absolute=2, ulps=3, more=with_arguments({"approximate": "tanh"}),
+          reason="docs/accuracy.md: absolute accuracy only for negative numbers", zero_sign=False,
+          aliases=("gelu_erf", "gelu_tanh"), **SLOPE),
+    unary("mish", lambda x: x * np.tanh(oracle.softplus(x, threshold=np.inf)), ulps=6,
+          reason="softplus, tanh and a product", **SLOPE),
+    unary("softsign", lambda x: x / (1 + abs(x)), **SLOPE),
+    unary("erf", oracle.erf, inplace=True, **FLOATING, **SLOPE),
+    unary("floor", lambda x: np.floor(x).astype(x.dtype), "Number", inplace=True),
+    unary("ceil", lambda x: np.ceil(x).astype(x.dtype), "Number", inplace=True),
+    unary("round", oracle.rounded_half_to_even, "Number", inplace=True),
+    unary("trunc", lambda x: np.trunc(x).astype(x.dtype), "Number", inplace=True, aliases=("fix",)),
+    unary("isnan", np.isnan, "Any", result="boolean"),
+    unary("isinf", np.isinf, "Any", result="boolean"),
+    unary("isfinite", np.isfinite, "Any", result="boolean"),
+    unary("logical_not", np.logical_not, "Any", result="boolean"),
+    unary("invert", np.invert, "Int", inplace=True, aliases=("bitwise_not",)),
+    unary("leaky_relu", lambda x, negative_slope=0.01: np.where(x > 0, x, negative_slope * x),
+          more=with_arguments({"negative_slope": 0.3}), **SLOPE),
+    unary("elu", oracle.elu, more=with_arguments({"alpha": 0.6}), ulps=3, reason="expm1 and a product", **SLOPE),
+    unary("softplus", oracle.softplus, more=with_arguments({"beta": 2.0, "threshold": 3.0}), ulps=4,
+          reason="an exponential, a logarithm and a sum", **SLOPE),
+    unary("hardtanh", oracle.hardtanh, "Number", more=with_arguments({"min_val": -2, "max_val": 2}), **SLOPE),
+]  # fmt: skip
+
+
+def shift(function):
+    """Shifts are as wide as the type computes, which an oracle in int64 has to be told; 64 leaves nothing of less."""
+    return lambda a, b: function(a, b, 64)
+
+
+COMPARE = {"result": "boolean", "dtypes": "Any"}
+WITHIN_2_28 = {
+    "ignore": lambda a, b: ~(abs(a) < 2.0**28 * abs(b)) & np.isfinite(a) & np.isfinite(b) & (b != 0),
+    "reason": "float32 quotients are exact up to 2^28",
+}
+BINARY = [
+    binary("add", oracle.add, "Any", inplace=True, **SLOPES),
+    binary("sub", np.subtract, inplace=True, aliases=("subtract",), **SLOPES),
+    binary("mul", np.multiply, "Any", inplace=True, aliases=("multiply",), **SLOPES),
+    binary("div", np.true_divide, "Float", inplace=True, domain=((-3.0, 3.0), POSITIVE), integers=(1, 9),
+           aliases=("divide", "true_divide"), **FLOATING, **SLOPES),
+    binary("floor_divide", oracle.floor_divide, inplace=True, **WITHIN_2_28),
+    binary("remainder", oracle.remainder, inplace=True, domain=((-3.0, 3.0), POSITIVE), **WITHIN_2_28, **SLOPES),
+    binary("pow", oracle.power, inplace=True, domain=(POSITIVE, (-2.0, 2.0)), integers=(-3, 9), **SLOPES),
+    binary("atan2", np.arctan2, "Float", inplace=True, domain=POSITIVE, aliases=("arctan2",), **FLOATING, **SLOPES),
+    binary("hypot", np.hypot, "Float", scalars=(), inplace=True, **SLOPES),
+    binary("logaddexp", np.logaddexp, "Float", scalars=(), ulps=3, absolute=1, reason="the larger one cancels with the "
+           "logarithm", **SLOPES),
+    binary("maximum", np.maximum, "Any", scalars=(), zero_sign=False, reason="of 0.0 and -0.0 either is the larger",
+           **SLOPES),
+    binary("minimum", np.minimum, "Any", scalars=(), zero_sign=False, reason="as maximum", **SLOPES),
+    binary("eq", np.equal, **COMPARE),
+    binary("ne", np.not_equal, aliases=("not_equal",), **COMPARE),
+    binary("lt", np.less, aliases=("less",), **COMPARE),
+    binary("le", np.less_equal, aliases=("less_equal",), **COMPARE),
+    binary("gt", np.greater, aliases=("greater",), **COMPARE),
+    binary("ge", np.greater_equal, aliases=("greater_equal",), **COMPARE),
+    binary("logical_and", np.logical_and, scalars=(), **COMPARE),
+    binary("logical_or", np.logical_or, scalars=(), **COMPARE),
+    binary("logical_xor", np.logical_xor, scalars=(), **COMPARE),
+    binary("bitwise_and", np.bitwise_and, "IntBool", inplace=True),
+    binary("bitwise_or", np.bitwise_or, "IntBool", inplace=True),
+    binary("bitwise_xor", np.bitwise_xor, "IntBool", inplace=True),
+    binary("bitwise_left_shift", shift(oracle.shift_left), "Int", inplace=True),
+    binary("bitwise_right_shift", shift(oracle.shift_right), "Int", inplace=True, ignore=None),
+]  # fmt: skip
+
+MASK = Fixed(np.arange(15).reshape(3, 5) % 3 == 0)
+TERNARY = [
+    Row("where", np.where, "Any", cases=cases((MASK, (3, 5), (3, 5)), (MASK, (5,), ()), (MASK[:1], (3, 1), (3, 5)),
+        (Fixed(True), (), ()), (Fixed(np.arange(131) % 2 == 0), (131,), (131,)), (Fixed(np.zeros((0, 3), bool)), (0, 3),
+        (3,))), gradient=(False, True, True), extremes=True, outside="skip"),
+    ternary("clamp", oracle.clamp, "Number", inplace=True, aliases=("clip",), gradient=(True, True, True),
+            zero_sign=False, reason="of 0.0 and -0.0 either is the larger"),
+    ternary("lerp", lambda a, b, t: a + t * (b - a), "Float", inplace=True, gradient=(True, True, True), absolute=2,
+            scale=lambda a, b, t: abs(a) + abs(t) * (abs(a) + abs(b)), zero_sign=False, extremes=False,
+            reason="a sum that cancels; what overflows on the way is not defined"),
+    ternary("addcmul", lambda a, b, c: a + b * c, "Number", inplace=True, gradient=(True, True, True), extremes=False,
+            absolute=1, scale=lambda a, b, c: abs(b * c), reason="a sum that cancels"),
+    ternary("addcdiv", lambda a, b, c: a + b / c, "Float", inplace=True, gradient=(True, True, True), extremes=False,
+            domain=((-3.0, 3.0), (-3.0, 3.0), POSITIVE), absolute=1, scale=lambda a, b, c: abs(b / c),
+            reason="a sum that cancels"),
+]  # fmt: skip
+
+
+def bounds(library, x, low, high):
+    return library.clamp(x, low, high)
+
+
+COMPOSED = [
+    Row("clamp_min", np.maximum, "Number", cases=cases(((3, 5), (3, 5)), ((3, 5), -1), ((131,), ())), outside="skip", half_roundings=2, **SLOPES),
+    Row("clamp_max", np.minimum, "Number", cases=cases(((3, 5), (3, 5)), ((3, 5), -1), ((131,), ())), outside="skip", half_roundings=2, **SLOPES),
+    Row("rsub", lambda a, b, alpha=1: b - alpha * a, "Number", cases=(*cases(((3, 5), (3, 5)), ((3, 5), 2)),
+        Case(((3, 5), (5,)), named={"alpha": 2})), absolute=1, reason="a sum that cancels", outside="skip", half_roundings=2, **SLOPES),
+    Row("masked_fill", lambda x, mask, value: np.where(mask, np.asarray(value, x.dtype), x), "All",
+        cases=cases(((3, 5), MASK, 2), ((2, 3, 5), MASK, 1), ((5,), MASK, 1)), outside="skip", **SLOPE),
+    Row("isclose", oracle.isclose, "Float", "bool", cases=(*cases(((3, 5), (3, 5)), ((4,), ())),
+        Case(((7,), (7,)), named={"rtol": 0.5, "atol": 0.5, "equal_nan": True})), outside="skip"),
+    Row("fmod", oracle.fmod, "Number", cases=BINARY_CASES, domain=((-3.0, 3.0), POSITIVE), outside="skip", half_roundings=2, **SLOPES),
+    Row("nan_to_num", lambda x, nan=0.0, posinf=None, neginf=None: np.where(np.isnan(x), nan, x), "Float",
+        cases=(*cases(((3, 5),), ((),)), Case((Fixed(np.array([math.nan, 2.0])),), named={"nan": 7.0},
+        dtypes=("float64",))), outside="skip", **SLOPE),
+]  # fmt: skip
+
+# ---- reductions ----------------------------------------------------------------------------------
+# Sums of n terms in a tree of pairs: the error grows with log(n) times the sum of the sizes.
+
+
+def sizes(function):
+    return lambda x, dim=None, keepdim=False, **_: function(abs(x), axis=oracle.axes(dim), keepdims=keepdim)
+
+
+SUM_SIZES = sizes(np.sum)
+
+
+def dims(*choices, shape=(3, 4, 5), **options):
+    return tuple(Case((shape,), named=dict(choice), **options) for choice in choices)
+
+
+EACH_WAY = (
+    *dims({}, {"dim": 0}, {"dim": 1, "keepdim": True}, {"dim": -1}, {"dim": (0, 2)}, {"dim": (2, 1), "keepdim": True}),
+    *dims({}, shape=(131,)),
+    *dims({"dim": 0}, shape=(70, 3)),
+    *dims({}, {"dim": 0}, {"dim": -1}, shape=()),
+    *dims({"dim": 1}, shape=(0, 3)),
+    *dims({"dim": 1, "keepdim": True}, shape=(3, 1)),
+)
+ONE_DIM = tuple(c for c in EACH_WAY if not isinstance(c.named.get("dim"), tuple))
+NEEDS_DIM = tuple(c for c in ONE_DIM if "dim" in c.named)
+OF_NOTHING = dims({}, {"dim": 0}, {"dim": 0, "keepdim": True}, shape=(0, 3))
+OF_NOTHING_ROUGH = dims({}, {"dim": 0}, shape=(0, 3), smooth=False)
+
+
+def extreme_lines(special=True):
+    """Rows with NaN, infinities and zeros of both signs among the numbers."""
+    lines = [[1.0, math.nan, 3.0, -1.0], [math.inf, 1.0, 2.0, 0.0], [-math.inf, math.inf, 1.0, 5.0]]
+    lines += [[-math.inf, -2.0, 1.0, 0.5], [0.0, -0.0, 0.0, -0.0], [math.nan] * 4, [-math.inf] * 4]
+    return tuple(Case((Fixed(np.array(lines, dtype)),), named={"dim": 1}, dtypes=(dtype,), smooth=False)
+                 for dtype in ("float32", "float64"))  # fmt: skip
+
+
+LINES = extreme_lines()
+SUMS = {"absolute": 4, "scale": SUM_SIZES, "reason": "rounding of sums"}
+
+
+def as_called(name):
+    return lambda library, *tensors, **named: tuple(getattr(library, name)(*tensors, **named))
+
+
+REDUCTIONS = [
+    Row("sum", oracle.reduction(np.sum), "Any", "sum", EACH_WAY + OF_NOTHING + LINES, **SUMS, **SLOPE),
+    Row("mean", oracle.reduction(np.mean), "Float", "same", EACH_WAY + OF_NOTHING_ROUGH + LINES, **SUMS, **SLOPE),
+    Row("prod", oracle.reduction(np.prod), "Any", "sum", EACH_WAY + OF_NOTHING + LINES, domain=(0.5, 1.6), ulps=12,
+        integers=(-2, 2), reason="one rounding a factor; 131 in a tree", **SLOPE),
+    Row("amax", oracle.reduction(np.max), "Number", "same", EACH_WAY + LINES, **SLOPE),
+    Row("amin", oracle.reduction(np.min), "Number", "same", EACH_WAY + LINES, **SLOPE),
+    Row("any", oracle.reduction(np.any), "Any", "boolean", EACH_WAY + OF_NOTHING + LINES),
+    Row("all", oracle.reduction(np.all), "Any", "boolean", EACH_WAY + OF_NOTHING + LINES, integers=(0, 9)),
+    Row("var", oracle.spread(np.var), "Float", "same", (*(c for c in EACH_WAY if c.inputs not in (((),), ((3, 1),))),
+        *dims({"dim": 1}, shape=(3, 1), smooth=False), *dims({"dim": 1, "correction": 0}, {"correction": 2})), absolute=8, scale=lambda x, **_: 9.0,
+        reason="squares of differences from a rounded mean", **SLOPE),
+    Row("logsumexp", oracle.logsumexp, "Float", "same", EACH_WAY + OF_NOTHING + LINES, absolute=6,
+        reason="a sum of exponentials and its logarithm", **SLOPE),
+    Row("std", oracle.spread(np.std), "Float", "same", (*dims({"dim": 1}, {"dim": (0, 2), "keepdim": True}),
+        *dims({"correction": 0}, shape=(131,))), absolute=8, scale=lambda x, **_: 3.0, reason="as var", half_roundings=2, **SLOPE),
+    Row("norm", oracle.norm, "Float", "same", (*dims({}, {"dim": 1}, {"p": 1, "dim": 0}, {"p": 3.0, "dim": (0, 2)},
+        {"p": math.inf, "dim": 1, "keepdim": True}, {"p": -math.inf}), *dims({"p": 0, "dim": 1}, smooth=False),
+        *dims({}, shape=())), ulps=16, reason="a sum, and for odd p a power of powers", half_roundings=4,
+        **SLOPE),
+    Row("count_nonzero", lambda x, dim=None: np.count_nonzero(x, axis=oracle.axes(dim)), "Any", "int64",
+        dims({}, {"dim": 1}, {"dim": (0, 2)})),
+    Row("argmax", oracle.place(np.argmax), "Number", "int64", ONE_DIM + LINES, integers=(-120, 120)),
+    Row("argmin", oracle.place(np.argmin), "Number", "int64", ONE_DIM + LINES, integers=(-120, 120)),
+    Row("max", oracle.extreme(np.max, np.argmax), "Number", "same", NEEDS_DIM + LINES, call=as_called("max"), places=True, **SLOPE),
+    Row("min", oracle.extreme(np.min, np.argmin), "Number", "same", NEEDS_DIM + LINES, call=as_called("min"), places=True, **SLOPE),
+]  # fmt: skip
+
+# ---- views and rearrangements: the elements as they are ------------------------------------------
+
+MOVED = {"dtypes": "All", "ulps": 0.0, "outside": "skip"}
+
+
+def method(name):
+    return lambda library, x, *args, **named: getattr(x, name)(*args, **named)
+
+
+def tuple_method(name):
+    return lambda library, x, *args, **named: tuple(getattr(x, name)(*args, **named))
+
+
+def moved(name, function, *choices, call=None, **options):
+    """choices: (shape, arguments...)."""
+    return Row(name, function, cases=tuple(Case((c[0],), c[1:], **options) for c in choices),
+               call=call or method(name), **MOVED, **SLOPE)  # fmt: skip
+
+
+def by_shape(x, *shape):
+    return x.reshape(shape)
+
+
+def like_other(function):
+    return lambda x, other: function(x, *other.shape)
+
+
+CUBE = (2, 3, 4)
+VIEWS = [
+    moved("view", by_shape, (CUBE, 6, 4), (CUBE, -1), (CUBE, 2, 1, 12), ((0, 3), 3, 0), ((), 1, 1),
+          layouts=CONTIGUOUS),
+    moved("reshape", by_shape, (CUBE, 6, 4), (CUBE, -1, 2), ((0, 3), 0, 7), ((), 1)),
+    moved("flatten", oracle.flatten, (CUBE,), (CUBE, 1), (CUBE, 0, 1), ((),), ((0, 3),)),
+    moved("unflatten", lambda x, dim, sizes: x.reshape(*x.shape[:dim], *sizes, *x.shape[dim + 1 :]),
+          (CUBE, 2, (2, 2)), (CUBE, 0, (2, 1))),
+    moved("ravel", np.ravel, (CUBE,), ((),)),
+    moved("transpose", np.swapaxes, (CUBE, 0, 2), (CUBE, -1, 1), ((0, 3), 0, 1)),
+    moved("t", np.transpose, ((3, 4),), ((3,),), ((),)),
+    moved("T", np.transpose, ((3, 4),), call=lambda library, x: x.T),
+    moved("mT", lambda x: np.swapaxes(x, -1, -2), (CUBE,), call=lambda library, x: x.mT),
+    moved("permute", lambda x, *order: np.transpose(x, order), (CUBE, 2, 0, 1), (CUBE, 0, -1, 1)),
+    moved("movedim", np.moveaxis, (CUBE, 0, 2), (CUBE, (0, 1), (2, 0))),
+    moved("squeeze", oracle.squeeze, ((2, 1, 3, 1),), ((2, 1, 3, 1), 1), ((2, 1, 3, 1), -2), ((1, 1), (0, 1)), ((),)),
+    moved("unsqueeze", np.expand_dims, (CUBE, 0), (CUBE, -1), ((), 0)),
+    moved("expand", oracle.expand, ((3, 1), 3, 4), ((3, 1), 2, -1, 4), ((), 2, 3), ((1, 3), 0, 3)),
+    moved("broadcast_to", lambda x, size: np.broadcast_to(x, size), ((3, 1), (2, 3, 4))),
+    moved("select", lambda x, dim, i: np.take(x, i, dim), (CUBE, 1, 2), (CUBE, -1, -1)),
+    moved("narrow", lambda x, dim, start, n: np.take(x, range(start, start + n), dim), (CUBE, 2, 1, 2), (CUBE, 0, 1, 0)),
+    moved("diagonal", lambda x, offset=0, a=0, b=1: np.diagonal(x, offset, a, b), ((3, 4),), ((3, 4), 1),
+          (CUBE, -1, 1, 2)),
+    moved("as_strided", lambda x, size, stride, offset: np.lib.stride_tricks.as_strided(
+          np.ascontiguousarray(x).reshape(-1)[offset:], size, [s * x.itemsize for s in stride]),
+          ((12,), (2, 3), (4, 1), 1), ((12,), (3, 3), (1, 1), 2), layouts=("contiguous",)),
+    moved("split", oracle.split, ((5, 3), 2), ((5, 3), (1, 4)), ((2, 6), 4, 1), call=tuple_method("split")),
+    moved("chunk", oracle.chunk, ((5, 3), 2), ((2, 7), 3, 1), call=tuple_method("chunk")),
+    moved("unbind", oracle.unbind, (CUBE,), (CUBE, 1), call=tuple_method("unbind")),
+    moved("flip", lambda x, *d: np.flip(x, d), (CUBE, 0), (CUBE, 0, 2), ((131,), 0), ((0, 3), 1)),
+    moved("repeat", lambda x, *n: np.tile(x, n), ((2, 3), 2, 2), ((2, 3), 3, 1, 2), ((), 3), ((2, 3), 0, 1)),
+    moved("repeat_interleave", lambda x, n, dim=None: np.repeat(x, n, dim), ((2, 3), 2), ((2, 3), 3, 1)),
+    moved("tril", np.tril, ((4, 5),), ((4, 5), 1), ((2, 3, 3), -1)),
+    moved("triu", np.triu, ((4, 5),), ((4, 5), 1), ((2, 3, 3), -1)),
+    moved("clone", np.copy, (CUBE,), ((),), ((0, 3),), ((131,),)),
+    moved("contiguous", np.copy, (CUBE,), ((),), ((0, 3),)),
+    Row("view_as", like_other(by_shape), cases=cases((CUBE, (6, 4)), layouts=CONTIGUOUS), call=method("view_as"),
+        **MOVED, **SLOPE),
+    Row("reshape_as", like_other(by_shape), cases=cases((CUBE, (6, 4))), call=method("reshape_as"), **MOVED, **SLOPE),
+    Row("expand_as", like_other(oracle.expand), cases=cases(((3, 1), (2, 3, 4))), call=method("expand_as"), **MOVED,
+        **SLOPE),
+    Row("cat", lambda *x, dim=0: np.concatenate(x, dim), cases=(*cases(((3, 5), (2, 5)), ((4,), (0,), (3,)), ((131,), (1,),
+        (70,))), *cases(((3, 5), (3, 1), (3, 2)), (CUBE[:2], (2, 0)), named={"dim": 1}),
+        Case((CUBE, CUBE), named={"dim": -2})), gradient=(True, True, True),
+        call=lambda library, *x, dim=0: library.cat(list(x), dim), **MOVED),
+    Row("stack", lambda *x, dim=0: np.stack(x, dim), cases=(*cases(((3, 5), (3, 5)), ((), (), ())),
+        Case((CUBE, CUBE), named={"dim": 1}), Case((CUBE,), named={"dim": -1})), gradient=(True, True, True),
+        call=lambda library, *x, dim=0: library.stack(list(x), dim), **MOVED),
+    Row("copy_", lambda x, y: np.broadcast_to(y, x.shape), cases=cases((CUBE, CUBE), (CUBE, (4,)), ((3, 5), ()),
+        ((0, 3), (3,))), gradient=(False, True), call=lambda library, x, y: x.clone().copy_(y), **MOVED),
+    Row("fill_", lambda x, v: np.full_like(x, v), cases=cases((CUBE, 1), ((), 1), ((131,), 1)),
+        call=lambda library, x, v: x.clone().fill_(v), **MOVED),
+    Row("zero_", np.zeros_like, cases=cases((CUBE,), ((),)), call=lambda library, x: x.clone().zero_(), **MOVED),
+]  # fmt: skip
+
+# ---- indexing ------------------------------------------------------------------------------------
+
+ROWS = Fixed(np.array([2, -3, 0, 2]))
+PLACES = Fixed(np.array([[0, 2, 1, 0], [1, 1, 0, 2]]))
+
+
+def get(*key):
+    """x[key], where a Fixed of the key is a tensor too."""
+
+    def call(library, x, *tensors):
+        rest = iter(tensors)
+        found = tuple(next(rest) if isinstance(k, Fixed) else k for k in key)
+        return x[found if len(found) != 1 else found[0]]
+
+    def expected(x, *arrays):
+        rest = iter(arrays)
+        found = tuple(next(rest) if isinstance(k, Fixed) else k for k in key)
+        return x[found if len(found) != 1 else found[0]]
+
+    return call, expected, tuple(k for k in key if isinstance(k, Fixed))
+
+
+def index_row(name, shape, *key):
+    call, expected, fixed = get(*key)
+    return Row(name, expected, cases=cases((shape, *fixed)), call=call, gradient=(True,), **MOVED)
+
+
+def put_row(name, shape, value, *key):
+    call, expected, fixed = get(*key)
+
+    def assign(library, x, v, *tensors):
+        rest = iter(tensors)
+        found = tuple(next(rest) if isinstance(k, Fixed) else k for k in key)
+        y = x.clone()
+        y[found if len(found) != 1 else found[0]] = v
+        return y
+
+    def wanted(x, v, *arrays):
+        rest = iter(arrays)
+        found = tuple(next(rest) if isinstance(k, Fixed) else k for k in key)
+        return oracle.put(x, v, found)
+
+    return Row(name, wanted, cases=cases((shape, value, *fixed)), call=assign, gradient=(True, True), **MOVED)
+
+
+COLUMNS = Fixed(np.array([1, 0, 3, -1]))
+INDEXING = [
+    index_row("index int", CUBE, 1),
+    index_row("index ints and slices", CUBE, -1, slice(None, None, 2), slice(1, None)),
+    index_row("index ellipsis and None", CUBE, None, ..., 2),
+    index_row("index rows", (5, 3), ROWS),
+    index_row("index pairs", (5, 4), ROWS, COLUMNS),
+    index_row("index after a slice", (2, 5, 3), slice(None), ROWS),
+    index_row("index apart", (5, 3, 4), ROWS, slice(None), COLUMNS),
+    index_row("index by an array of two dimensions", (5, 3), PLACES),
+    index_row("index mask", (3, 5), MASK),
+    index_row("index mask of rows", (3, 2), Fixed(np.array([True, False, True]))),
+    index_row("index nothing", (3, 2), Fixed(np.zeros(0, np.int64))),
+    put_row("put int", CUBE, (4,), 1),
+    put_row("put slice", CUBE, (3, 1), slice(None), slice(None), slice(1, 3)),
+    put_row("put rows", (5, 3), (3,), Fixed(np.array([2, -5, 1]))),
+    put_row("put pairs", (5, 4), (3,), Fixed(np.array([2, 0, 1])), Fixed(np.array([1, 0, -1]))),
+    put_row("put mask", (3, 5), (), MASK),
+    Row("gather", oracle.gather, cases=(Case(((3, 4), 0, PLACES)), Case(((3, 4), 1, PLACES)), Case(((2, 5), -1, PLACES)),
+        Case(((), 0, Fixed(np.array(0)))), Case(((3, 4), 1, Fixed(np.zeros((3, 0), np.int64))))), **MOVED, **SLOPE),
+    Row("index_select", lambda x, dim, i: np.take(x, i, dim), cases=(Case(((5, 3), 0, abs(ROWS))),
+        Case((CUBE, -1, Fixed(np.array([3, 3, 0]))))), **MOVED, **SLOPE),
+    Row("masked_select", lambda x, mask: np.broadcast_to(x, np.broadcast_shapes(x.shape, mask.shape))[
+        np.broadcast_to(mask, np.broadcast_shapes(x.shape, mask.shape))], cases=cases(((3, 5), MASK), ((5,), MASK),
+        ((3, 5), Fixed(np.array([True, False, True, True, False])))), **MOVED, **SLOPE),
+    Row("nonzero", lambda x: np.argwhere(x), "Any", "int64", cases(((3, 5),), ((131,),), ((0, 3),)), integers=(0, 2)),
+    Row("embedding", oracle.embedding, cases=cases(((5, 3), Fixed(np.array([2, 1, 0, 2]))), ((5, 3), PLACES), ((4, 131),
+        Fixed(np.array(3)))), **MOVED, **SLOPE),
+    Row("one_hot", oracle.one_hot, "Int64", "int64", (Case((Fixed(np.array([[0, 2], [1, 3]])),)),
+        Case((Fixed(np.array([1, 0])),), named={"num_classes": 5})), outside="skip"),
+]  # fmt: skip
+
+# ---- networks ------------------------------------------------------------------------------------
+
+
+def products(function):
+    """The sum of the sizes of the products: what the rounding of a sum of products goes with."""
+    return lambda *x, **named: function(*(abs(a) for a in x), **named)
+
+
+def matrices(name, function, *shapes, dtypes="Number", gradient=(True, True), **options):
+    return Row(name, function, dtypes, cases=cases(*shapes), gradient=gradient, absolute=4, scale=products(function),
+               reason="sums of products", outside="skip", **options)  # fmt: skip
+
+
+def linear(x, weight, bias=None):
+    y = x @ weight.T
+    return y if bias is None else y + bias
+
+
+def image_cases():
+    x, w = (2, 3, 7, 6), (4, 3, 3, 3)
+    return (
+        *cases((x, w), (x, w, (4,)), ((3, 7, 6), w, (4,))),
+        Case((x, w, (4,)), named={"stride": (2, 1), "padding": (1, 2)}),
+        Case((x, (4, 3, 2, 3)), named={"dilation": (2, 1), "padding": (1, 0)}),
+        Case(((1, 4, 5, 5), (6, 2, 3, 1), (6,)), named={"groups": 2}),
+        Case(((1, 4, 5, 5), (8, 1, 3, 3)), named={"groups": 4, "padding": (1, 1)}),
+        Case((x, w), named={"padding": "same"}),
+        Case(((2, 3, 4, 4), (5, 3, 1, 1), (5,))),
+        Case(((0, 3, 7, 6), w), layouts=("contiguous",), smooth=False),
+    )
+
+
+CLASSES = Fixed(np.array([1, 0, 4, -100, 2]))
+CLASSES_2D = Fixed(np.array([[1, 0], [2, -100]]))
+WEIGHTS = Fixed(np.array([0.5, 1.0, 2.0, 0.25, 1.5]))
+IMAGES = (2, 2, 6, 5)
+NETWORKS = [
+    matrices("matmul", np.matmul, ((3, 4), (4, 5)), ((4,), (4,)), ((3, 4), (4,)), ((4,), (4, 5)), ((2, 3, 4), (4, 5)),
+             ((2, 1, 3, 4), (3, 4, 2)), ((4,), (2, 4, 3)), ((2, 3, 4), (4,)), ((33, 70), (70, 37)), ((2, 0), (0, 3)),
+             ((2, 3, 0), (0, 4)), ((0, 3), (3, 2)), ((1, 1), (1, 1))),
+    matrices("mm", np.matmul, ((3, 4), (4, 5)), ((2, 0), (0, 3)), ((65, 3), (3, 17)), ((1, 131), (131, 1))),
+    matrices("bmm", np.matmul, ((2, 3, 4), (2, 4, 5)), ((0, 3, 4), (0, 4, 5)), ((3, 1, 7), (3, 7, 1))),
+    matrices("mv", np.matmul, ((3, 4), (4,)), ((2, 131), (131,))),
+    matrices("dot", np.dot, ((7,), (7,)), ((131,), (131,)), ((0,), (0,))),
+    matrices("outer", np.outer, ((3,), (4,))),
+    matrices("addmm", lambda c, a, b, beta=1, alpha=1: beta * c + alpha * (a @ b), ((3, 5), (3, 4), (4, 5)),
+             ((5,), (3, 4), (4, 5)), gradient=(True, True, True), half_roundings=2),
+    matrices("baddbmm", lambda c, a, b, beta=1, alpha=1: beta * c + alpha * (a @ b), ((2, 3, 5), (2, 3, 4), (2, 4, 5)),
+             gradient=(True, True, True), half_roundings=2),
+    matrices("linear", linear, ((3, 4), (5, 4)), ((3, 4), (5, 4), (5,)), ((2, 3, 4), (5, 4), (5,)), ((4,), (5, 4), (5,)),
+             ((0, 4), (5, 4), (5,)), ((66, 40), (35, 40), (35,)), dtypes="Float", gradient=(True, True, True)),
+    Row("conv2d", oracle.convolution, "Float", cases=image_cases(), gradient=(True, True, True), absolute=4,
+        scale=lambda x, w, b=None, **named: oracle.convolution(abs(x), abs(w), None if b is None else abs(b), **named),
+        reason="sums of products", half_roundings=2),
+    Row("max_pool2d", oracle.largest_of_windows, "Float", cases=(*cases((IMAGES,), (IMAGES[1:],), named={"kernel_size":
+        (2, 2)}), Case((IMAGES,), named={"kernel_size": (3, 2), "stride": (1, 2), "padding": (1, 1)}), Case((IMAGES,),
+        named={"kernel_size": (2, 2), "dilation": (2, 2), "stride": (1, 1)}), Case((IMAGES,), named={"kernel_size": (3,
+        3), "stride": (2, 2), "ceil_mode": True}), Case((Fixed(np.array([[[[1.0, math.nan, 2.0, 0.0], [-math.inf] * 4,
+        [-math.inf] * 4, [-math.inf] * 4]]])),), named={"kernel_size": (2, 2)}, dtypes=("float64",), smooth=False)),
+        call=lambda library, x, **named: library.max_pool2d(x, return_indices=True, **named), places=True,
+        **SLOPE),
+    Row("softmax", lambda x, dim: np.exp(oracle.log_softmax(x, dim)), "Float", cases=(Case(((3, 5), 1)), Case(((3, 5), 0)),
+        Case((CUBE, -2)), Case(((131,), 0)), Case(((), 0)), Case(((0, 3), 1))), ulps=8, reason="an exponential and a "
+        "quotient", **SLOPE),
+    Row("log_softmax", oracle.log_softmax, "Float", cases=(Case(((3, 5), 1)), Case(((3, 5), 0)), Case((CUBE, -2)),
+        Case(((131,), 0)), Case(((), 0)), Case(((0, 3), 1)), Case((Fixed(np.array([[1e4, -1e4, 0.0], [-math.inf, 0.0,
+        1.0]])), 1), dtypes=("float64",), smooth=False)), ulps=4, absolute=4, reason="a logarithm that cancels", **SLOPE),
+    Row("nll_loss", oracle.nll_loss, "Float", cases=(*(Case(((5, 5), CLASSES), named={"reduction": r}) for r in ("mean",
+        "sum", "none")), Case(((5,), Fixed(np.array(3)))), Case(((2, 3, 2), CLASSES_2D)), Case(((5, 5), Fixed(abs(CLASSES) % 5)),
+        named={"ignore_index": 2})), absolute=4, scale=lambda *x, **_: 15.0, reason="sums", half_roundings=2,
+        outside="skip", **SLOPE),
+    Row("cross_entropy", oracle.cross_entropy, "Float", cases=(*(Case(((5, 5), CLASSES), named={"reduction": r})
+        for r in ("mean", "sum", "none")), Case(((5,), Fixed(np.array(3)))), Case(((2, 3, 2), CLASSES_2D)),
+        Case(((5, 5), CLASSES, WEIGHTS), dtypes=("float64",)), Case(((5, 5), CLASSES), named={"label_smoothing": 0.2}),
+        Case(((5, 5), CLASSES), named={"label_smoothing": 0.1, "reduction": "none"})), absolute=8,
+        scale=lambda *x, **_: 15.0, reason="sums of logarithms", half_roundings=2, outside="skip", **SLOPE),
+]  # fmt: skip
+
+ALL = UNARY + BINARY + TERNARY + COMPOSED + REDUCTIONS + VIEWS + INDEXING + NETWORKS
+BY_NAME = {row.name: row for row in ALL}
+assert len(BY_NAME) == len(ALL), "a row stands twice"

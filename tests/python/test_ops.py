@@ -1,0 +1,370 @@
+"""Every op of op_rows.py: values, dtypes, shapes, derivatives, in-place forms, refusals; and that no op lacks a row.
+
+Runs on the device that BOLIDE_TEST_DEVICE names, and on the CPU once more in a child process for each set of
+instructions that the machine has (BOLIDE_CPU_ISA is read once per process).
+"""
+
+import dataclasses
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import bolide
+import harness
+import op_rows
+from conftest import DEVICE
+from harness import COMPLEX, COUNTS, EVERY, FLOATS, INTEGERS, SETS, Library
+
+ROOT = Path(__file__).resolve().parents[2]
+LIBRARY = Library(bolide, DEVICE)
+ROWS = op_rows.ALL
+
+# Rows that a device does not run, each with its reason. An entry whose row runs fails.
+EXCEPTIONS = {
+    "cuda": {
+        "conv2d": "no convolution kernel on CUDA yet",
+        "max_pool2d": "no pooling kernel on CUDA yet",
+    }
+}.get(DEVICE, {})
+DISAGREEMENTS = {}
+
+
+def summary_lines():
+    return [f"exception on {DEVICE}: {name} ({reason})" for name, reason in EXCEPTIONS.items()]
+
+
+def each(rows, wanted=lambda row: True):
+    return pytest.mark.parametrize("row", [r for r in rows if wanted(r)], ids=lambda row: row.name.replace(" ", "_"))
+
+
+def run(check, row, **options):
+    if row.name not in EXCEPTIONS:
+        check(row, LIBRARY, **options)
+        return
+    with pytest.raises(NotImplementedError):
+        check(row, LIBRARY, counts=harness.Counts(), **options)
+
+
+@each(ROWS)
+def test_values(row):
+    run(harness.check_values, row)
+
+
+@each(ROWS, lambda row: row.extremes)
+def test_extremes(row):
+    run(harness.check_extremes, row, disagreements=DISAGREEMENTS)
+    if row.ignore is not None and DEVICE == "cpu":
+        assert DISAGREEMENTS[row.name], "nothing that `ignore` names differs: the entry no longer applies"
+
+
+@each(ROWS, lambda row: any(row.gradient))
+def test_gradients(row):
+    run(harness.check_gradients, row)
+
+
+@each(ROWS, lambda row: any(row.gradient) and row.second)
+def test_second_order(row):
+    run(harness.check_second_order, row)
+
+
+# ---- dtypes outside the set ----------------------------------------------------------------------
+
+
+@each(ROWS, lambda row: row.outside == "floats")
+def test_integers_become_floats(row):
+    run(harness.check_floating_result, row)
+
+
+@each(ROWS, lambda row: row.outside != "skip" and row.name not in EXCEPTIONS)
+def test_other_dtypes_are_refused(row):
+    case = row.cases[0]
+    for dtype in EVERY:
+        if dtype in SETS[row.dtypes] or (row.outside == "floats" and dtype in (*INTEGERS, "bool")):
+            continue
+        _, tensors = harness.tensors_of(LIBRARY, harness.prepared(row, case, dtype, 0), dtype, "contiguous")
+        with pytest.raises(bolide.DTypeError, match=dtype) as raised:
+            LIBRARY.run(row, *tensors, *case.args, **case.named)
+        assert re.match(r"\[\w+\] expected .+, got .+", str(raised.value)), raised.value
+        COUNTS.add("refusals")
+
+
+# ---- forms ---------------------------------------------------------------------------------------
+
+
+def in_place(row):
+    """The row of the in-place form, on a copy."""
+
+    def call(library, x, *others, **named):
+        y = x.clone()
+        found = getattr(y, row.name + "_")(*others, **named)
+        assert found is y
+        return y
+
+    cases = tuple(c for c in row.cases if keeps_shape(c))
+    return dataclasses.replace(row, name=row.name + "_", call=call, cases=cases, extremes=False)
+
+
+def keeps_shape(case):
+    first, *others = case.inputs
+    if not isinstance(first, tuple):
+        return False
+    shapes = [s for s in others if isinstance(s, tuple)]
+    return np.broadcast_shapes(first, *shapes) == first
+
+
+@each(ROWS, lambda row: row.inplace)
+def test_in_place_form(row):
+    form = in_place(row)
+    harness.check_values(form, LIBRARY)
+    if any(row.gradient):
+        harness.check_gradients(form, LIBRARY)
+        harness.check_second_order(form, LIBRARY)
+
+
+@each(ROWS, lambda row: row.inplace)
+def test_in_place_form_writes_what_is_its_own(row):
+    """Into strided memory, and nothing between."""
+    case = dataclasses.replace(row.cases[0])
+    for dtype in SETS[row.dtypes]:
+        arrays = harness.prepared(row, case, dtype, "in place")
+        wide = np.stack([arrays[0], harness.other_than(arrays[0])], -1).reshape(*arrays[0].shape[:-1], -1)
+        base = LIBRARY.from_array(wide, dtype)
+        x = base[..., ::2]
+        others = [LIBRARY.tensor(a, dtype) for a in arrays[1:]]
+        assert getattr(x, row.name + "_")(*others) is x
+        harness.check_result(row, case, x, arrays, dtype, f"{row.name}_ {dtype}", LIBRARY)
+        assert np.array_equal(LIBRARY.array_of(base)[..., 1::2], LIBRARY.array_of(LIBRARY.from_array(wide, dtype))[..., 1::2])
+        COUNTS.add("values")
+
+
+@each(ROWS, lambda row: row.inplace and row.result == "floating")
+def test_in_place_form_does_not_change_the_dtype(row):
+    x = LIBRARY.from_array(np.array([1, 2, 3]), "int64")
+    others = [2] * (len(row.cases[0].inputs) - 1)
+    with pytest.raises(bolide.DTypeError, match="int64"):
+        getattr(x, row.name + "_")(*others)
+    assert x.tolist() == [1, 2, 3] and x._version == 0
+
+
+@each(ROWS, lambda row: row.inplace and len(row.cases[0].inputs) == 2)
+def test_in_place_form_of_overlapping_memory(row):
+    """x[1:] op= x[:-1] is as if the right side had been copied first."""
+    dtype = SETS[row.dtypes][-1]
+    array = harness.prepared(row, row.cases[2], dtype, "overlap")[0]
+    array = abs(array) + 1 if array.dtype.kind in "if" else array
+    x = LIBRARY.from_array(array, dtype)
+    copy = x.clone()
+    getattr(x[1:], row.name + "_")(x[:-1])
+    wanted = LIBRARY.run(row, copy[1:], copy[:-1].clone())
+    assert np.array_equal(LIBRARY.array_of(x[1:]), LIBRARY.array_of(wanted), equal_nan=True)
+    assert np.array_equal(LIBRARY.array_of(x[:1]), LIBRARY.array_of(copy[:1]))
+
+
+@each(op_rows.UNARY + op_rows.BINARY + op_rows.TERNARY, lambda row: row.name not in ("gelu", "where"))
+def test_out_and_method(row):
+    """name(..., out=y) writes into y and gives it; x.name(...) gives the same."""
+    case, dtype = row.cases[0], SETS[row.dtypes][-1]
+    arrays = harness.prepared(row, case, dtype, "out")
+    _, tensors = harness.tensors_of(LIBRARY, arrays, dtype, "contiguous")
+    kind = harness.result_dtype(row, dtype)
+    out = bolide.empty(6, 5, dtype=LIBRARY.dtype(kind), device=DEVICE)[::2]
+    assert getattr(bolide, row.name)(*tensors, out=out) is out
+    harness.check_result(row, case, out, arrays, dtype, f"{row.name} out=", LIBRARY)
+    found = getattr(tensors[0], row.name)(*tensors[1:])
+    harness.check_result(row, case, found, arrays, dtype, f"Tensor.{row.name}", LIBRARY)
+    for alias in row.aliases:
+        if hasattr(bolide, alias):
+            found = getattr(bolide, alias)(*tensors)
+            harness.check_result(row, case, found, arrays, dtype, alias, LIBRARY)
+
+
+# ---- the public gradcheck ------------------------------------------------------------------------
+
+
+def small(row):
+    """The smallest case with a gradient, as tensors and which of them are differentiated."""
+    at, case = min(harness.gradient_cases(row), key=lambda found: case_size(found[1]))
+    arrays = harness.prepared(row, case, "float64", at, smooth=True)
+    _, tensors = harness.tensors_of(LIBRARY, arrays, "float64", "contiguous")
+    places = harness.gradient_places(row, case)
+    return case, [t.requires_grad_() if k in places else t for k, t in enumerate(tensors)]
+
+
+def case_size(case):
+    count = sum(int(np.prod(spec)) for spec in case.inputs if isinstance(spec, tuple))
+    return count if count > 1 else 1000  # something has to be there
+
+
+@each(ROWS, lambda row: any(row.gradient) and row.name not in EXCEPTIONS)
+def test_gradcheck_and_gradgradcheck(row):
+    case, inputs = small(row)
+
+    def function(*tensors):
+        found = LIBRARY.run(row, *tensors, *case.args, **case.named)
+        return found if isinstance(found, bolide.Tensor) else tuple(found)
+
+    assert bolide.autograd.gradcheck(function, inputs, atol=1e-6)
+    assert bolide.autograd.gradgradcheck(function, inputs, atol=1e-5)
+    COUNTS.add("gradchecks")
+
+
+# ---- conversions ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("source", EVERY)
+def test_conversion(source):
+    """Between all dtypes, of numbers that the target can hold; numbers become bool by != 0; NaN and infinities stay."""
+    values = {"bool": [False, True, True], "uint8": [0, 1, 200]}.get(source, [0, 1, -3, 100])
+    for target in EVERY:
+        low = 0 if target in ("uint8", "bool") else -128
+        kept = np.array([v for v in values if target == "bool" or low <= v <= (255 if target == "uint8" else 127)])
+        x = LIBRARY.from_array(kept, source)
+        for layout in (x, x.repeat(3, 1).t(), x.repeat(67)[::2]):
+            found = layout.to(LIBRARY.dtype(target))
+            assert harness.name_of(found) == target
+            wanted = LIBRARY.array_of(layout).astype(bool if target == "bool" else np.complex128)
+            assert np.array_equal(LIBRARY.array_of(found).astype(wanted.dtype), wanted), (source, target)
+            COUNTS.add("values")
+        if source in FLOATS and target in FLOATS + COMPLEX:
+            special = np.array([np.nan, np.inf, -np.inf, -0.0])
+            found = LIBRARY.array_of(LIBRARY.from_array(special, source).to(LIBRARY.dtype(target))).real
+            assert np.array_equal(found, special, equal_nan=True) and np.signbit(found[3])
+
+
+@pytest.mark.parametrize("target", ["float16", "bfloat16", "float32"])
+def test_rounding_to_a_narrower_float(target):
+    """To nearest, ties to even, with subnormal numbers and overflow."""
+    random = np.random.default_rng(0)
+    eps, least, most = harness.EPSILON[target], harness.SMALLEST[target], harness.LARGEST[target]
+    ties = 1 + eps * np.arange(16) / 4
+    tiny = least * np.arange(20) / 4
+    near = most * (1 + eps * np.arange(-8, 9) / 8)
+    x = np.concatenate([ties, tiny, near, random.uniform(-3, 3, 300), random.normal(0, 1, 300) * least * 50])
+    x = np.concatenate([x, -x])
+    got = LIBRARY.array_of(LIBRARY.from_array(x, "float64").to(LIBRARY.dtype(target)))
+    wanted = harness.round_to(x, target)
+    wrong = ~((got == wanted) & (np.signbit(got) == np.signbit(wanted)))
+    assert not wrong.any(), (x[wrong][:4], got[wrong][:4], wanted[wrong][:4])
+
+
+# ---- instructions --------------------------------------------------------------------------------
+
+
+def isas_of_machine():
+    flags = set(re.findall(r"\w+", next((line for line in open("/proc/cpuinfo") if line.startswith("flags")), "")))
+    wanted = {"baseline": set(), "avx2": {"avx2", "fma", "f16c"}, "avx512": {"avx512f", "avx512bw", "avx512dq", "avx512vl"}}
+    return [name for name, needed in wanted.items() if needed <= flags]
+
+
+@pytest.mark.skipif(DEVICE != "cpu", reason="kernels of another device")
+@pytest.mark.skipif("BOLIDE_CPU_ISA" in os.environ, reason="this process tests one set of instructions")
+@pytest.mark.parametrize("isa", ["baseline", "avx2", "avx512"])
+def test_every_set_of_instructions(isa):
+    if isa not in isas_of_machine():
+        pytest.skip(f"this machine has no {isa}")
+    if isa == bolide._C._cpu_isa():
+        return  # the other tests of this file have run with it
+    command = [sys.executable, "-m", "pytest", "-q", "-x", __file__, "-k", "test_values or test_extremes or test_gradients"]
+    done = subprocess.run(
+        command, cwd=ROOT, env={**os.environ, "BOLIDE_CPU_ISA": isa}, capture_output=True, text=True, timeout=900
+    )
+    assert done.returncode == 0, done.stdout[-4000:]
+    counted = re.search(r"(\d+) combinations", done.stdout)
+    assert counted and int(counted[1]) > 20000, done.stdout[-1000:]
+    COUNTS.combinations[f"with {isa}"] += int(counted[1])
+
+
+# ---- nothing without a row -----------------------------------------------------------------------
+
+
+def table_lines(path, macros):
+    """(macro, fields) of every line of a table."""
+    text = (ROOT / path).read_text()
+    for found in re.finditer(rf"^({macros})\(([^()\"]*)", text, re.MULTILINE):
+        yield found[1], [part.strip() for part in found[2].split(",")]
+
+
+def known_names():
+    names = set()
+    for row in ROWS:
+        for name in (row.name.split(" ")[0], *row.aliases):
+            names |= {name, name + "_"} if row.inplace else {name}
+    return names
+
+
+def test_every_line_of_the_tables_has_a_row_that_says_the_same():
+    """`make test` fails while an op of kernels/*.def is untested."""
+    lines = [(f[3], f[0], f[1]) for _, f in table_lines("kernels/elementwise.def", "UNARY(?:_1|_2)?|BINARY|TERNARY")]
+    lines += [(f[3], f[0], f[1]) for _, f in table_lines("kernels/reduce.def", "REDUCE")]
+    assert len(lines) >= 75
+    by_name = {name: row for row in ROWS for name in (row.name, *row.aliases)}
+    missing = [name for name, *_ in lines if name not in by_name]
+    assert not missing, f"no row in op_rows.py for {missing}"
+    for name, dtypes, result in lines:
+        assert by_name[name].dtypes == dtypes, name
+        if name not in ("mean", "var"):  # floating there means that integers are refused
+            assert by_name[name].result == result, name
+    in_place = {f[3] for _, f in table_lines("kernels/elementwise.def", "UNARY(?:_1|_2)?|BINARY|TERNARY") if f[2] == "inplace"}
+    assert in_place == {row.name for row in op_rows.UNARY + op_rows.BINARY + op_rows.TERNARY if row.inplace}
+
+
+# What is public and no row: why, and which file tests it.
+ELSEWHERE = {
+    # creation, conversion to and from Python: test_tensor.py
+    **dict.fromkeys(
+        "tensor as_tensor empty zeros ones full empty_strided empty_like zeros_like ones_like full_like new_empty new_zeros "
+        "new_ones new_full new_tensor arange linspace eye from_numpy frombuffer from_dlpack numpy item tolist".split(),
+        "makes a tensor, or something else of one",
+    ),
+    # what a tensor says about itself
+    **dict.fromkeys(
+        "size stride numel nelement dim ndimension element_size storage_offset data_ptr get_device is_contiguous "
+        "is_floating_point is_complex is_signed is_tensor is_pinned pin_memory allclose equal".split(),
+        "gives a Python value",
+    ),
+    # random numbers
+    **dict.fromkeys(
+        "rand randn rand_like randn_like randint randperm normal bernoulli uniform_ normal_ bernoulli_ dropout manual_seed "
+        "initial_seed get_rng_state set_rng_state".split(),
+        "random: by statistics, in test_random.py",
+    ),
+    # autograd
+    **dict.fromkeys(
+        "backward requires_grad_ retain_grad detach detach_ register_hook register_post_accumulate_grad_hook "
+        "is_grad_enabled is_inference_mode_enabled".split(),
+        "part of autograd",
+    ),
+    **dict.fromkeys(
+        "to cpu cuda type_as float double half bfloat16 long int short char byte bool".split(), "test_conversion above"
+    ),
+    **dict.fromkeys(
+        "get_num_threads set_num_threads get_default_dtype set_default_dtype result_type promote_types".split(),
+        "a setting or a question",
+    ),
+    "masked_fill_": "masked_fill and copy_",
+    "concat": "alias of cat",
+    "concatenate": "alias of cat",
+    "swapaxes": "alias of transpose",
+    "swapdims": "alias of transpose",
+    "moveaxis": "alias of movedim",
+}
+
+
+def public_names():
+    module = {n for n in dir(bolide._C) if not n.startswith("_") and type(getattr(bolide._C, n)).__name__.startswith("builtin")}
+    methods = {n for n in dir(bolide.Tensor) if not n.startswith("_") and callable(getattr(bolide.Tensor, n))}
+    return module | methods
+
+
+def test_every_public_op_has_a_row_or_a_reason():
+    names = public_names()
+    known = known_names()
+    missing = sorted(names - known - set(ELSEWHERE))
+    assert not missing, f"neither a row in op_rows.py nor a reason here: {missing}"
+    stale = sorted(name for name in ELSEWHERE if name not in names or name in known)
+    assert not stale, f"these reasons no longer apply: {stale}"
