@@ -50,7 +50,20 @@ bool equal(const Tensor& a, const Tensor& b) {
   if (a.sizes() != b.sizes()) return false;
   return item(all(eq(a, b))).integer != 0;
 }
+bool is_floating(const Arg& a) {
+  return a.tensor ? is_float(a.tensor->dtype()) : a.scalar.kind == Scalar::Float;
+}
+Arg without_sign(const Arg& a, Tensor& made) {  // with slope 1 at 0, unlike abs
+  if (!a.tensor) return a.scalar.kind == Scalar::Float ? Arg(std::abs(a.scalar.real)) : Arg(std::abs(a.scalar.integer));
+  return Arg(made = where(Arg(lt(a, 0)), Arg(neg(a)), a));
+}
 Tensor fmod(const Arg& a, const Arg& b) {
+  if (is_floating(a) || is_floating(b)) {  // exact: a remainder moved by b would be rounded
+    Tensor made[2];
+    const Tensor rest = remainder(without_sign(a, made[0]), without_sign(b, made[1]));
+    if (!a.tensor) return a.scalar.real < 0 ? neg(Arg(rest)) : rest;
+    return where(Arg(lt(a, 0)), Arg(neg(Arg(rest))), rest);
+  }
   const Tensor rest = remainder(a, b);  // with the sign of b; moved to that of a
   const Tensor other_sign = logical_and(Arg(ne(Arg(rest), 0)), Arg(ne(Arg(lt(a, 0)), Arg(lt(b, 0)))));
   return where(other_sign, Arg(sub(Arg(rest), b)), rest);

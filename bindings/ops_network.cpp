@@ -74,14 +74,14 @@ Tensor cross(const Tensor& x, const Tensor& target, const OptionalTensor& weight
   return cross_entropy(x, target, given(weight), ignore_index, reduction_of("cross_entropy", reduction),
                        label_smoothing);
 }
-Tensor embed(const Tensor& weight, const Tensor& indices, std::optional<int64_t> padding_idx) {
+Tensor embed(const Tensor& indices, const Tensor& weight, std::optional<int64_t> padding_idx) {
   return embedding(indices, weight, padding_idx);
 }
 
 Tensor dot(const Tensor& a, const Tensor& b) {
   if (a.rank() != 1 || b.rank() != 1 || a.size(0) != b.size(0))
     raise(ErrorKind::Shape, "dot", "two vectors of one size", str(a.sizes().text(), " and ", b.sizes().text()));
-  return sum(mul(a, b));
+  return matmul(a, b);
 }
 Tensor outer(const Tensor& a, const Tensor& b) {
   if (a.rank() != 1 || b.rank() != 1)
@@ -153,9 +153,9 @@ std::vector<Op> network_rows() {
       op<&bolide::dropout>("dropout", "input, p=0.5, train=True",
                            "Zeros with probability p, the rest scaled by 1 / (1 - p).\n\nReference: torch.dropout.",
                            kFunction),
-      op<&embed>("embedding", "weight, indices, padding_idx=None",
+      op<&embed>("embedding", "input, weight, padding_idx=None",
                  "Rows of weight [n, d] picked by integers [...]: [..., d].\n\n"
-                 "Raises: IndexError outside [0, n).\nReference: torch.embedding.",
+                 "Raises: IndexError outside [0, n).\nReference: torch.nn.functional.embedding.",
                  kFunction),
       op<&one_hot>("one_hot", "tensor, num_classes=-1",
                    "A 1 at each class, int64: [...] gives [..., num_classes].\n\nReference: "

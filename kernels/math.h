@@ -86,7 +86,8 @@ inline constexpr bool kRemainderInDouble = std::is_same_v<T, float>;  // exact f
 BOLIDE_MATH remainder(Num<T> a, Num<T> b) {
   if constexpr (kRemainderInDouble<T>) {
     Num<double> p = a.v, q = b.v;
-    return T((p - floor(p / q) * q).v);
+    Num<T> r = T((p - floor(p / q) * q).v);  // an infinite divisor leaves a, or itself where the signs differ
+    return select(isinf(b) & isfinite(a), select((a != 0) & ((a < 0) ^ (b < 0)), b, a), r);
   } else if constexpr (std::is_floating_point_v<T>) {
     Num<T> r = std::fmod(a.v, b.v);
     return select((r != 0) & ((r < 0) ^ (b < 0)), r + b, r);
@@ -96,10 +97,12 @@ BOLIDE_MATH remainder(Num<T> a, Num<T> b) {
   }
 }
 BOLIDE_MATH floor_divide(Num<T> a, Num<T> b) {
-  if constexpr (kRemainderInDouble<T>) {
-    return T(std::floor(double(a.v) / double(b.v)));
-  } else if constexpr (std::is_floating_point_v<T>) {
-    return round((a - remainder(a, b)) / b);
+  if constexpr (std::is_floating_point_v<T>) {
+    Num<T> q;
+    if constexpr (kRemainderInDouble<T>) q = T(std::floor(double(a.v) / double(b.v)));
+    else q = select(b == 0, a / b, round((a - remainder(a, b)) / b));
+    Num<T> of_infinite = select((a != 0) & ((a < 0) ^ (b < 0)), -1, Num<T>(0));
+    return select(isinf(b) & isfinite(a), of_infinite, select(isinf(a) & (b != 0), kNan<T>, q));
   } else {
     Num<T> safe = select((b == 0) | (b == -1), 1, b), q = a / safe, r = a - q * safe;
     q = select((r != 0) & ((r ^ b) < 0), q - 1, q);
@@ -157,7 +160,7 @@ BOLIDE_FLOAT exp2(Num<float> x) {
 BOLIDE_FLOAT expm1(Num<float> x) {
   auto [n, p] = exp_parts(select(x > 88, 88, select(x < -20, -20, x)));
   Num<float> scale = power_of_two(n);
-  return select(x > 88, exp(x), p * scale + (scale - 1));
+  return copysign(select(x > 88, exp(x), p * scale + (scale - 1)), x);  // of -0 too
 }
 BOLIDE_FLOAT log(Num<float> x) {
   auto tiny = x < 1.17549435e-38;
@@ -171,7 +174,7 @@ BOLIDE_FLOAT log(Num<float> x) {
 }
 BOLIDE_FLOAT log1p(Num<float> x) {
   Num<float> u = 1 + x;
-  return select(u < kInf<float>, log(u) + select(u > 0, (x - (u - 1)) / u, 0), log(u));
+  return copysign(select(u < kInf<float>, log(u) + select(u > 0, (x - (u - 1)) / u, 0), log(u)), x);  // of -0 too
 }
 BOLIDE_FLOAT tanh(Num<float> x) {
   Num<float> z = x * x, a = abs(x);
@@ -201,7 +204,7 @@ BOLIDE_FN Num<float> sin_plus(Num<float> x) {
   Num<int32_t> odd = 0 - (q & 1), y = (bits(c) & odd) | (bits(s) & ~odd);
   return select(abs(x) < 4e15, from_bits<float>(y ^ ((q & 2) << 30)), x - x);
 }
-BOLIDE_FLOAT sin(Num<float> x) { return sin_plus<0>(x); }
+BOLIDE_FLOAT sin(Num<float> x) { return select(x == 0, x, sin_plus<0>(x)); }  // -0 stays
 BOLIDE_FLOAT cos(Num<float> x) { return sin_plus<1>(x); }
 BOLIDE_FLOAT atan(Num<float> x) {
   Num<float> a = abs(x), t = select(a > 1, 1 / a, a), z = t * t;
@@ -238,6 +241,11 @@ BOLIDE_MATH pow(Num<T> a, Num<T> b) {
   }
 }
 BOLIDE_MATH atan2(Num<T> a, Num<T> b) { return T(std::atan2(a.v, b.v)); }
+
+BOLIDE_MATH hypot(Num<T> a, Num<T> b) {  // without overflow on the way; infinite beside NaN too
+  Num<T> x = abs(a), y = abs(b), large = select(x > y, x, y), small = select(x > y, y, x), r = small / large;
+  return select(isinf(x) | isinf(y), kInf<T>, select(large == 0, large, large * sqrt(1 + r * r)));
+}
 
 BOLIDE_MATH square(Num<T> x) { return x * x; }
 

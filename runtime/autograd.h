@@ -195,6 +195,8 @@ inline bool wants_grad(std::initializer_list<const Tensor*> inputs) {
   return wants_grad(std::span<const Tensor* const>(inputs.begin(), inputs.size()));
 }
 BOLIDE_API Edge gradient_edge(const Tensor& t);      // null where t wants none
+// A copy of the values that takes t's place in the graph: for ops that overwrite t and need it for their gradient.
+Tensor copy_with_history(const Tensor& t);
 // Makes `node` the history of the new tensor y.
 BOLIDE_API void set_history(const Tensor& y, Ref<Node> node);
 // Before an in-place op: raises for a leaf that wants a gradient (or a view of one).

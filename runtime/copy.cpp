@@ -184,22 +184,23 @@ Tensor cat(std::span<const Tensor> tensors, int64_t dim) {
   int64_t start = 0;
   Dims starts;
   std::vector<int64_t> lengths;
+  std::vector<bool> flat;  // of shape [0] among others of more dimensions
   {
     GradMode off(false);
     for (const Tensor& t : tensors) {
       const int64_t length = is_legacy_empty(t) ? 0 : t.size(d);
       if (length) copy_values(narrow(y, d, start, length), t);
-      lengths.push_back(length), start += length;
+      lengths.push_back(length), flat.push_back(is_legacy_empty(t)), start += length;
     }
   }
   std::vector<const Tensor*> inputs;
   for (const Tensor& t : tensors) inputs.push_back(&t);
   if (!is_differentiable(dtype) || !wants_grad(inputs)) return y;
   set_history(y, make_node("CatBackward", inputs, [&] {
-    return [d, lengths](const Tensor& g, Grads& grads) {
+    return [d, lengths, flat](const Tensor& g, Grads& grads) {
       int64_t at = 0;
       for (int i = 0; i < grads.count(); at += lengths[size_t(i++)])
-        if (grads.needs(i) && lengths[size_t(i)]) grads[i] = narrow(g, d, at, lengths[size_t(i)]);
+        if (grads.needs(i)) grads[i] = flat[size_t(i)] ? empty({0}, {g.dtype(), g.device()}) : narrow(g, d, at, lengths[size_t(i)]);
     };
   }));
   return y;

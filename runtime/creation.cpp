@@ -23,7 +23,7 @@ Tensor triangle(const Tensor& x, int64_t diagonal, bool upper, const char* op) {
   const Tensor row = arange(int64_t(0), rows, int64_t(1), DType::I64, x.device());
   const Tensor column = arange(int64_t(0), columns, int64_t(1), DType::I64, x.device());
   const Tensor distance = sub(column, unsqueeze(row, 1));
-  return where(upper ? ge(distance, diagonal) : le(distance, diagonal), x, 0);
+  return where(upper ? ge(distance, diagonal) : le(distance, diagonal), x, Scalar(false));  // which changes no dtype
 }
 
 }  // namespace

@@ -33,14 +33,15 @@ bool keeps(DType dtype, const Scalar& s) {  // does this number leave the dtype 
 }
 
 DType promote_inputs(ElementwiseOp op, std::span<const Arg> in) {
-  const size_t first = op == ElementwiseOp::where;  // the condition does not count
+  const size_t first = op == ElementwiseOp::where;  // the condition does not count, nor do parameters
+  const size_t end = in.size() - size_t(op_info(op).scalars);
   const Tensor* t = in[first].tensor;
   bool uniform = t != nullptr;
-  for (size_t i = first + 1; i < in.size() && uniform; i++)
+  for (size_t i = first + 1; i < end && uniform; i++)
     uniform = in[i].tensor ? in[i].tensor->dtype() == t->dtype() : keeps(t->dtype(), in[i].scalar);
   if (uniform) [[likely]] return t->dtype();
   Promotion promotion;
-  for (size_t i = first; i < in.size(); i++) {
+  for (size_t i = first; i < end; i++) {
     if (in[i].tensor) promotion.add_tensor(in[i].tensor->dtype(), in[i].tensor->rank() == 0);
     else promotion.add_scalar(in[i].scalar);
   }
@@ -156,7 +157,7 @@ Dims common_sizes(const OpInfo& info, std::span<const Arg> in) {
 
 class ElementwiseNode final : public Node {
  public:
-  // original: the first input before an in-place op changed it, where that is needed; y: the result.
+  // y: the result.
   ElementwiseNode(ElementwiseOp op, const OpInfo& info, std::span<const Arg> in, DType dtype, const Tensor& y)
       : Node(info.name), op_(op), dtype_(dtype), arity_(info.arity) {
     for (const Arg& a : in) add_edge(a.tensor ? gradient_edge(*a.tensor) : Edge{});
@@ -170,9 +171,9 @@ class ElementwiseNode final : public Node {
     if (read >> (arity_ + 1) & 1) saved_[3] = Saved::output(y);
     saves_ = read >> 1;
   }
-  // In-place: the first input as it was before.
-  void save_original(const Tensor& original) {
-    if (saved_[0]) saved_[0] = Saved(original);
+  // In-place: an input as it was before the op changed it.
+  void save_original(int input, const Tensor& original) {
+    if (saved_[input]) saved_[input] = Saved(original);
   }
 
   void backward(std::span<const Tensor> g, Grads& grads) override {
@@ -253,6 +254,16 @@ void check_inputs(const OpInfo& info, std::span<const Arg> in) {
     if (a.tensor && !*a.tensor) raise(ErrorKind::Type, info.name, "a tensor", "none");
 }
 
+// Of an in-place op, the inputs that it changes and that a gradient reads: copies, with their place in the graph.
+void keep_originals(const OpInfo& info, const Tensor& self, std::span<const Arg> in, std::span<Tensor> originals) {
+  for (int i = 0; i < info.arity; i++) {
+    if (!in[i].tensor || (i > 0 && !may_overlap(self, *in[i].tensor))) continue;
+    for (int k = 0; k < info.arity && !originals[i]; k++)
+      if (info.differentiable[k] && in[k].tensor && in[k].tensor->requires_grad() && info.reads[k] >> (i + 1) & 1)
+        originals[i] = copy_with_history(*in[i].tensor);
+  }
+}
+
 // An operand that overlaps the result without being it would be read after it was written.
 void protect(const Tensor& out, std::span<Arg> in, std::span<Tensor> copies) {
   for (size_t i = 0; i < in.size(); i++) {
@@ -300,19 +311,17 @@ void elementwise_(ElementwiseOp op, const Tensor& self, std::span<const Arg> oth
   check_result(info, in, p, self);
   const bool recorded = should_record(info, in, self.dtype());
   const std::vector<Arg> as_given = in;
-  Tensor copies[3], original;
+  Tensor copies[3], originals[3];
+  if (recorded) keep_originals(info, self, in, originals);
   protect(self, in, copies);
-  if (recorded)
-    for (int k = 0; k < info.arity && !original; k++)
-      if (info.differentiable[k] && in[k].tensor && in[k].tensor->requires_grad() && info.reads[k] >> 1 & 1)
-        original = to(detach(self), {}, {}, true);
   bool flat = p.flat && self.device() == p.device && self.is_contiguous();
   for (const Arg& a : in) flat = flat && (!a.tensor || (a.tensor->is_contiguous() && a.tensor->sizes() == self.sizes()));
   compute_into(op, info, in, p, self, flat);
   bump_version(self);
   if (!recorded) return;
   auto node = make_elementwise_node(op, info, as_given, p.dtype, self);
-  if (original) node->save_original(original);
+  for (int i = 0; i < info.arity; i++)
+    if (originals[i]) node->save_original(i, originals[i]);
   set_inplace_history(self, Ref<Node>::steal(node.release()));
 }
 

@@ -79,8 +79,10 @@ Tensor matmul(const Tensor& a, const Tensor& b) {
   const int64_t m = a.size(a.rank() - 2), n = b.size(b.rank() - 1);
   if (b.rank() == 2) {  // the rows of all matrices are one matrix
     Dims sizes = a.sizes();
+    int64_t rows = 1;
+    for (int d = 0; d + 1 < a.rank(); d++) rows *= a.size(d);
     sizes[sizes.rank() - 1] = n;
-    return reshape(mm(reshape(a, {a.numel() / std::max<int64_t>(ka, 1), ka}), b), sizes);
+    return reshape(mm(reshape(a, {rows, ka}), b), sizes);
   }
   auto batch_of = [](const Tensor& t) {
     Dims batch(t.rank() - 2);

@@ -215,6 +215,13 @@ Edge gradient_edge(const Tensor& t) {
   return {meta->accumulator, 0};
 }
 
+Tensor copy_with_history(const Tensor& t) {
+  const Tensor copy = to(detach(t), {}, {}, true);
+  if (const Edge edge = gradient_edge(t); edge.node)
+    meta_of(copy).grad_fn = edge.node, meta_of(copy).output = edge.output;
+  return copy;
+}
+
 void set_history(const Tensor& y, Ref<Node> node) {
   AutogradMeta& meta = meta_of(y);
   meta.output = node->add_output(y);

@@ -19,7 +19,7 @@ fi
 # CMake finds new files when ninja runs; targets of a kind come and go with their sources.
 ninja -C "$folder" build.ninja >/dev/null
 known=$(ninja -C "$folder" -t targets all)
-have() { grep -q "^$1: phony" <<<"$known"; }
+have() { grep -q "^$1: " <<<"$known"; }
 case $goal in
   tests) wanted=(_C bolide_cuda_emulated bolide_tests bolide_cuda_tests bolide_emulation_tests) ;;
   benchmarks) wanted=(_C bolide_benchmarks) ;;

@@ -13,7 +13,8 @@ namespace {
 
 using T = BOLIDE_TYPE;
 using X = Num<T>;
-constexpr int kStep = 64;  // numbers a turn: enough independent vectors to hide the latency of long formulas
+// Numbers a turn: enough independent vectors to hide the latency of long formulas; and one for what is left over.
+constexpr int kStep = 64, kRest = 64 / sizeof(T);
 
 template <class O>
 struct Forward {
@@ -40,28 +41,32 @@ BOLIDE_FN void store(X x, T* p) { *p = x.v; }
 template <class M>
 BOLIDE_FN void store(Mask<M> m, uint8_t* p) { *p = m.v & 1; }
 
+template <class F, int kCount, int... s>
+BOLIDE_FN void step(const T* const* p, auto* q, int64_t i, std::integer_sequence<int, s...>) {
+#pragma GCC ivdep
+  for (int j = 0; j < kCount; j++) store(F::call(load<F::template kReads<s>>(p[s] + i + j)...), q + i + j);
+}
+
 template <class F, int... s>
-BOLIDE_FN void run(const void* const* in, void* out, int64_t n, std::integer_sequence<int, s...>) {
+BOLIDE_FN void run(const void* const* in, void* out, int64_t n, std::integer_sequence<int, s...> slots) {
   using Result = decltype(F::call(load<F::template kReads<s>>(nullptr)...));
   using Out = std::conditional_t<std::is_same_v<Result, X>, T, uint8_t>;
   const T* p[] = {static_cast<const T*>(in[s])...};
   Out* q = static_cast<Out*>(out);
-  T padded[sizeof...(s)][kStep];
-  Out padded_out[kStep];
-  Out* end = nullptr;
   int64_t i = 0, left = 0;
-  for (;;) {  // at most twice: whole steps, then the rest in a padded copy, by the same code
-    for (; i + kStep <= n; i += kStep) {
-#pragma GCC ivdep
-      for (int j = 0; j < kStep; j++) store(F::call(load<F::template kReads<s>>(p[s] + i + j)...), q + i + j);
-    }
+  for (; i + kStep <= n; i += kStep) step<F, kStep>(p, q, i, slots);
+  T padded[sizeof...(s)][kRest];
+  Out padded_out[kRest];
+  Out* end = nullptr;
+  for (;;) {  // at most twice: what fills a vector, then the rest in a padded copy, by the same code
+    for (; i + kRest <= n; i += kRest) step<F, kRest>(p, q, i, slots);
     if (end) std::memcpy(end, padded_out, left * sizeof(Out));
     if (end || i == n) return;
     left = n - i;
     std::memset(padded, 0, sizeof padded);
     ((F::template kReads<s> ? void(std::memcpy(padded[s], p[s] + i, left * sizeof(T))) : void()), ...);
     ((p[s] = padded[s]), ...);
-    end = q + i, q = padded_out, i = 0, n = kStep;
+    end = q + i, q = padded_out, i = 0, n = kRest;
   }
 }
 template <class F>

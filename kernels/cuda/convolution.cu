@@ -8,6 +8,7 @@
 #include "kernels/cuda/cuda_kernels.h"
 #include "kernels/cuda/numbers.cuh"
 #include "kernels/cuda/scratch.h"
+#include "runtime/errors.h"
 
 namespace bolide::inline BOLIDE_ISA {
 namespace {
@@ -31,20 +32,30 @@ struct Piece {
   }
 };
 
+// Within a plane 32-bit numbers do (convolution() sees to that): a GPU divides them several times faster.
+struct Geometry {
+  int height, width, out_height, out_width, kernel_height, kernel_width, stride[2], padding[2], dilation[2];
+  explicit __device__ Geometry(const ConvolutionCall& c)
+      : height(int(c.height)), width(int(c.width)), out_height(int(c.out_height)), out_width(int(c.out_width)),
+        kernel_height(int(c.kernel_height)), kernel_width(int(c.kernel_width)),
+        stride{int(c.stride[0]), int(c.stride[1])}, padding{int(c.padding[0]), int(c.padding[1])},
+        dilation{int(c.dilation[0]), int(c.dilation[1])} {}
+};
+
 template <class S>
 __global__ void __launch_bounds__(kThreads) unfold_kernel(BOLIDE_ARGUMENTS(Piece, p)) {
-  const ConvolutionCall& c = p.call;
+  const Geometry g(p.call);
   const int64_t columns = p.columns(), count = p.taps() * columns;
   for (int64_t i = thread_of_grid(); i < count; i += threads_of_grid()) {
-    const int64_t tap = i / columns, column = i - tap * columns;
-    const int64_t kx = tap % c.kernel_width, ky = tap / c.kernel_width % c.kernel_height;
-    const int64_t channel = tap / c.kernel_width / c.kernel_height;
-    const int64_t ox = column % c.out_width, oy = column / c.out_width % c.out_height, image = column / p.places();
-    const int64_t y = oy * c.stride[0] - c.padding[0] + ky * c.dilation[0];
-    const int64_t x = ox * c.stride[1] - c.padding[1] + kx * c.dilation[1];
-    const bool inside = y >= 0 && y < c.height && x >= 0 && x < c.width;
+    const int tap = int(i / columns);
+    const int64_t column = i - tap * columns, image = column / p.places();
+    const int place = int(column - image * p.places()), channel = tap / (g.kernel_width * g.kernel_height);
+    const int kx = tap % g.kernel_width, ky = tap / g.kernel_width % g.kernel_height;
+    const int y = place / g.out_width * g.stride[0] - g.padding[0] + ky * g.dilation[0];
+    const int x = place % g.out_width * g.stride[1] - g.padding[1] + kx * g.dilation[1];
     S value{};
-    if (inside) value = static_cast<const S*>(c.input)[p.input_plane(image, channel) + y * c.width + x];
+    if (y >= 0 && y < g.height && x >= 0 && x < g.width)
+      value = static_cast<const S*>(p.call.input)[p.input_plane(image, channel) + y * g.width + x];
     static_cast<S*>(p.unfolded)[i] = value;
   }
 }
@@ -52,23 +63,24 @@ __global__ void __launch_bounds__(kThreads) unfold_kernel(BOLIDE_ARGUMENTS(Piece
 template <class S>
 __global__ void __launch_bounds__(kThreads) fold_kernel(BOLIDE_ARGUMENTS(Piece, p)) {
   using T = ComputeOf<S>;
-  const ConvolutionCall& c = p.call;
-  const int64_t plane = c.height * c.width, count = p.images * p.channels() * plane, columns = p.columns();
+  const Geometry g(p.call);
+  const int64_t plane = p.call.height * p.call.width, count = p.images * p.channels() * plane, columns = p.columns();
   for (int64_t i = thread_of_grid(); i < count; i += threads_of_grid()) {
-    const int64_t place = i % plane, channel = i / plane % p.channels(), image = i / plane / p.channels();
-    const int64_t y = place / c.width + c.padding[0], x = place % c.width + c.padding[1];
+    const int64_t image_channel = i / plane, image = image_channel / p.channels();
+    const int place = int(i - image_channel * plane), channel = int(image_channel - image * p.channels());
+    const int y = place / g.width + g.padding[0], x = place % g.width + g.padding[1];
+    const S* first = static_cast<const S*>(p.unfolded) + image * p.places() +
+                     int64_t(channel) * g.kernel_height * g.kernel_width * columns;
     T sum = 0;
-    for (int64_t ky = 0; ky < c.kernel_height; ky++)
-      for (int64_t kx = 0; kx < c.kernel_width; kx++) {
-        const int64_t down = y - ky * c.dilation[0], right = x - kx * c.dilation[1];
-        if (down < 0 || right < 0 || down % c.stride[0] || right % c.stride[1]) continue;
-        const int64_t oy = down / c.stride[0], ox = right / c.stride[1];
-        if (oy >= c.out_height || ox >= c.out_width) continue;
-        const int64_t tap = (channel * c.kernel_height + ky) * c.kernel_width + kx;
-        sum +=
-            load_as<T>(static_cast<const S*>(p.unfolded)[tap * columns + image * p.places() + oy * c.out_width + ox]);
+    for (int ky = 0; ky < g.kernel_height; ky++)
+      for (int kx = 0; kx < g.kernel_width; kx++) {
+        const int down = y - ky * g.dilation[0], right = x - kx * g.dilation[1];
+        if (down < 0 || right < 0 || down % g.stride[0] || right % g.stride[1]) continue;
+        const int oy = down / g.stride[0], ox = right / g.stride[1];
+        if (oy >= g.out_height || ox >= g.out_width) continue;
+        sum += load_as<T>(first[(ky * g.kernel_width + kx) * columns + oy * g.out_width + ox]);
       }
-    static_cast<S*>(c.input)[p.input_plane(image, channel) + place] = store_as<S>(sum);
+    static_cast<S*>(p.call.input)[p.input_plane(image, channel) + place] = store_as<S>(sum);
   }
 }
 
@@ -152,6 +164,10 @@ void weight_gradient(const Piece& p) {
 
 void convolution(const ConvolutionCall& call) {
   Piece p{call};
+  constexpr int64_t kMost = (int64_t(1) << 31) - 1;
+  const int64_t padded = (call.height + 2 * call.padding[0]) * (call.width + 2 * call.padding[1]);
+  check(padded <= kMost && p.taps() <= kMost, ErrorKind::NotImplemented, "conv2d",
+        "planes and kernels of less than 2^31 elements on device cuda", [&] { return str(padded, " and ", p.taps()); });
   if (call.mode == ConvolutionCall::WeightGradient && call.images * p.places() == 0) {
     const DeviceScope scope(call.stream.device);
     const int64_t bytes = call.out_channels * p.taps() * item_size(call.dtype);

@@ -166,7 +166,7 @@ __global__ void __launch_bounds__(kTeam) team_kernel(BOLIDE_ARGUMENTS(Arguments<
     a.kept.place(r, at);
     const C shift = a.shift ? a.shift[r] : C(0);
     auto state = thread_part<Op, From>(a, r, at[0], begin, end, shift);
-    state = team_combine(state, Op::combine, partial);
+    state = team_combine<Op>(state, partial);
     if (threadIdx.x == 0) write(a, r, slice, at[1], state, shift);
   });
 }

@@ -18,17 +18,19 @@ __device__ inline T shuffle_xor(T x, int lanes) {
 }
 
 // The team's states combined; every thread gets the result. `partial` is shared memory for kTeam / kWarp states.
-template <class T, class F>
-__device__ inline T team_combine(T x, const F& combine, T* partial) {
+// Combine::combine is the operation.
+template <class Combine, class T>
+__device__ inline T team_combine(T x, T* partial) {
   for (int lanes = kWarp / 2; lanes > 0; lanes /= 2) {
     const T other = shuffle_xor(x, lanes);
-    x = (threadIdx.x & unsigned(lanes)) ? combine(other, x) : combine(x, other);  // the same order in all lanes
+    x = (threadIdx.x & unsigned(lanes)) ? Combine::combine(other, x)
+                                        : Combine::combine(x, other);  // the same order in all lanes
   }
   if (blockDim.x == kWarp) return x;
   if (threadIdx.x % kWarp == 0) partial[threadIdx.x / kWarp] = x;
   __syncthreads();
   x = partial[0];
-  for (int w = 1; w < int(blockDim.x) / kWarp; w++) x = combine(x, partial[w]);
+  for (int w = 1; w < int(blockDim.x) / kWarp; w++) x = Combine::combine(x, partial[w]);
   __syncthreads();  // before anyone writes `partial` again
   return x;
 }

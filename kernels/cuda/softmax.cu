@@ -33,14 +33,19 @@ __device__ inline TopAndSum<ComputeOf<S>> top_and_sum(const S* x, int64_t n) {
   BOLIDE_SHARED(TopAndSum<T>, partial, [kTeam / kWarp]);
   TopAndSum<T> state = TopAndSum<T>::none();
   for (int64_t i = threadIdx.x; i < n; i += blockDim.x) state = TopAndSum<T>::combine(state, {load_as<T>(x[i]), T(1)});
-  state = team_combine(state, TopAndSum<T>::combine, partial);
+  state = team_combine<TopAndSum<T>>(state, partial);
   if (state.top == -kInf<T>) state.sum = kNan<T>;
   return state;
 }
-template <class T>
-BOLIDE_FN T sum_of(T a, T b) {
-  return a + b;
-}
+struct Sum {
+  template <class T>
+  static BOLIDE_FN T combine(T a, T b) {
+    return a + b;
+  }
+};
+struct Least {
+  static BOLIDE_FN int64_t combine(int64_t a, int64_t b) { return a < b ? a : b; }
+};
 
 template <class S>
 struct SoftmaxArguments {
@@ -74,7 +79,7 @@ __global__ void __launch_bounds__(kTeam) softmax_gradient_kernel(BOLIDE_ARGUMENT
     T sum = 0;
     for (int64_t i = threadIdx.x; i < a.columns; i += blockDim.x)
       sum += logarithm ? load_as<T>(g[i]) : load_as<T>(g[i]) * load_as<T>(y[i]);
-    sum = team_combine(sum, sum_of<T>, partial);
+    sum = team_combine<Sum>(sum, partial);
     for (int64_t i = threadIdx.x; i < a.columns; i += blockDim.x) {
       const Num<T> yi = load_as<T>(y[i]), gi = load_as<T>(g[i]);
       out[i] = store_as<S>(logarithm ? (gi - exp(yi) * sum).v : ((gi - sum) * yi).v);
@@ -108,7 +113,7 @@ __global__ void __launch_bounds__(kTeam) check_targets_kernel(BOLIDE_ARGUMENTS(C
   int64_t first = a.rows;
   for (int64_t r = threadIdx.x; r < a.rows && first == a.rows; r += blockDim.x)
     if (!a.is_right(a.target[r])) first = r;
-  first = team_combine(first, [](int64_t p, int64_t q) { return p < q ? p : q; }, partial);
+  first = team_combine<Least>(first, partial);
   if (threadIdx.x == 0 && first < a.rows) a.bad[0] = a.target[first], a.bad[1] = 0;
 }
 

@@ -63,7 +63,9 @@ configure() {
     -DBOLIDE_CUDA=ON -DBOLIDE_CUDA_EMULATION=ON -DBOLIDE_TESTS=ON
 }
 step configure 60 configure || finish
-step build "${BUILD_SECONDS:-1800}" ninja -C "$build" -j "$jobs" || finish
+programs=(bolide_cuda bolide_cuda_emulated bolide_cuda_tests bolide_emulation_tests bolide_gpu_conformance bolide_gpu_measure)
+step build "${BUILD_SECONDS:-1800}" ninja -C "$build" -j "$jobs" "${programs[@]}" || finish
+step build-python 900 ninja -C "$build" -j "$jobs" _C
 
 emulated=$build/libbolide_cuda_emulated.so
 step emulator 60 "$build/bolide_emulation_tests" --gtest_brief=1

@@ -148,8 +148,9 @@ def _analytic_jacobians(func, inputs, checked, nondet_tol):
     columns = [[] for _ in checked]
     for y in outputs:
         for place in range(y.numel()):
-            seed = _C.zeros_like(y)
-            seed.reshape(-1)[place] = 1
+            seed = _C.zeros(y.numel(), dtype=y.dtype, device=y.device)
+            seed[place] = 1
+            seed = seed.reshape(y.shape)
             for column, g in zip(columns, _slopes(y, checked, seed, nondet_tol), strict=True):
                 column.append(g)
     return [[list(row) for row in zip(*column, strict=True)] for column in columns]
