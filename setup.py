@@ -28,7 +28,16 @@ class CMakeBuild(build_ext):
         for command in (
             ["cmake", "-S", str(Path(__file__).resolve().parent), "-B", str(build), *options],
             ["cmake", "--build", str(build)],
-            ["cmake", "--install", str(build), "--component", "python", "--strip", "--prefix", str(package.parent)],
+            [
+                "cmake",
+                "--install",
+                str(build),
+                "--component",
+                "python",
+                "--strip",
+                "--prefix",
+                str(package.parent),
+            ],
         ):
             subprocess.run(command, check=True)
 

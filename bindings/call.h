@@ -103,11 +103,13 @@ struct Function {
   static PyObject* invoke(const Bound& b, const char* op) noexcept {
     try {
       return for_all([&]<size_t... i>(std::index_sequence<i...>) {
+        // In braces, so that arguments are converted in order and the first wrong one is reported.
+        std::tuple<decltype(argument<i>(b))...> converted{argument<i>(b)...};
         if constexpr (std::is_void_v<typename T::Result>) {
-          F(argument<i>(b)...);
+          std::apply(F, std::move(converted));
           return Py_NewRef(b.slots[0]);
         } else {
-          return to_python(op, F(argument<i>(b)...));
+          return to_python(op, std::apply(F, std::move(converted)));
         }
       });
     } catch (const Mismatch& e) {

@@ -1,4 +1,6 @@
 // printing.cpp - repr() of tensors, in PyTorch's form: aligned columns, four digits, a summary of large ones.
+#include <pybind11/stl.h>
+
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
@@ -45,7 +47,8 @@ class RealFormat {
       integers_ = integers_ && v == std::ceil(v);
     }
     scientific_ = options.sci_mode.value_or(any && (most / least > 1000 || most > 1e8 || least < 1e-4));
-    for (double v : values) width_ = std::max(width_, text(v).size());
+    for (double v : values)
+      if (std::isfinite(v) && v != 0) width_ = std::max(width_, text(v).size());
   }
   std::string operator()(double v) const {
     const std::string s = text(v);
@@ -64,34 +67,45 @@ class RealFormat {
   size_t width_ = 1;
 };
 
-// The texts of all elements that are shown, padded to one width, in order.
-std::vector<std::string> texts_of(const Tensor& t) {  // contiguous, on the CPU, without history
-  std::vector<std::string> out;
+// The texts of all elements that are shown, in order, and the width that lines are planned with.
+struct Texts {
+  std::vector<std::string> items;
+  size_t width = 1;
+};
+std::vector<double> reals_of(const Tensor& t, int step, int at) {
+  std::vector<double> out(static_cast<size_t>(t.numel()));
+  for (size_t i = 0; i < out.size(); i++) out[i] = t.data<double>()[int64_t(i) * step + at];
+  return out;
+}
+Texts texts_of(const Tensor& t) {  // contiguous, on the CPU, without history
+  Texts out;
   const int64_t n = t.numel();
-  auto reals = [&](const Tensor& values, int step, int at) {
-    std::vector<double> v(static_cast<size_t>(n));
-    for (int64_t i = 0; i < n; i++) v[size_t(i)] = values.data<double>()[i * step + at];
-    return v;
-  };
   if (is_float(t.dtype())) {
-    const std::vector<double> values = reals(to(t, DType::F64), 1, 0);
+    const std::vector<double> values = reals_of(to(t, DType::F64), 1, 0);
     const RealFormat format(values);
-    for (double v : values) out.push_back(format(v));
-  } else if (is_complex(t.dtype())) {
+    for (double v : values) out.items.push_back(format(v));
+    out.width = format.width();
+    return out;
+  }
+  if (is_complex(t.dtype())) {
     const Tensor wide = to(t, DType::C128);
-    const std::vector<double> re = reals(wide, 2, 0), im = reals(wide, 2, 1);
+    const std::vector<double> re = reals_of(wide, 2, 0), im = reals_of(wide, 2, 1);
     const RealFormat real(re), imaginary(im);
-    for (size_t i = 0; i < re.size(); i++)
-      out.push_back(real(re[i]) + (std::signbit(im[i]) ? "" : "+") + imaginary.text(im[i]) + "j");
-  } else if (t.dtype() == DType::Bool) {
-    for (int64_t i = 0; i < n; i++) out.push_back(t.data<bool>()[i] ? "True" : "False");
+    for (size_t i = 0; i < re.size(); i++) {
+      const std::string second = imaginary.text(im[i]);
+      out.items.push_back(real(re[i]) + (second[0] == '-' ? "" : "+") + second + "j");
+    }
+    out.width = real.width() + imaginary.width() + 1;
+    return out;
+  }
+  if (t.dtype() == DType::Bool) {
+    for (int64_t i = 0; i < n; i++) out.items.push_back(t.data<bool>()[i] ? "True" : "False");
   } else {
     const Tensor wide = to(t, DType::I64);
-    for (int64_t i = 0; i < n; i++) out.push_back(std::to_string(wide.data<int64_t>()[i]));
+    for (int64_t i = 0; i < n; i++) out.items.push_back(std::to_string(wide.data<int64_t>()[i]));
   }
-  size_t width = 0;
-  for (const std::string& s : out) width = std::max(width, s.size());
-  for (std::string& s : out) s.insert(0, width - s.size(), ' ');
+  for (const std::string& s : out.items) out.width = std::max(out.width, s.size());
+  for (std::string& s : out.items) s.insert(0, out.width - s.size(), ' ');
   return out;
 }
 
@@ -107,7 +121,7 @@ class Layout {
     texts_ = texts_of(contiguous(to(shown, {}, Device{})));
   }
   std::string text() {
-    if (sizes_.empty()) return trimmed(texts_[0]);
+    if (sizes_.empty()) return trimmed(texts_.items[0]);
     return block(0, indent_);
   }
 
@@ -135,11 +149,10 @@ class Layout {
     std::vector<std::string> items;
     for (int64_t i = 0; i < shown_[dim]; i++) {
       if (cut(dim) && i == options.edgeitems) items.push_back(" ...");
-      items.push_back(texts_[next_++]);
+      items.push_back(texts_.items[next_++]);
     }
     if (cut(dim) && !options.edgeitems) items.push_back("...");
-    const size_t width = texts_.empty() ? 1 : texts_[0].size();
-    const int64_t room = (options.linewidth - int64_t(indent)) / int64_t(width + 2);
+    const int64_t room = (options.linewidth - int64_t(indent)) / int64_t(texts_.width + 2);
     const size_t per_line = size_t(std::max<int64_t>(room, 1));
     std::string out = "[";
     for (size_t i = 0; i < items.size(); i++) {
@@ -152,10 +165,13 @@ class Layout {
   Dims sizes_, shown_;
   size_t indent_, next_ = 0;
   bool summarize_ = false;
-  std::vector<std::string> texts_;
+  Texts texts_;
 };
 
-bool is_implied(DType t) { return t == default_dtype() || t == DType::I64 || t == DType::Bool; }
+bool is_implied(DType t) {
+  const DType complex = default_dtype() == DType::F64 ? DType::C128 : DType::C64;
+  return t == default_dtype() || t == complex || t == DType::I64 || t == DType::Bool;
+}
 
 std::vector<std::string> suffixes_of(const Tensor& t) {
   std::vector<std::string> out;

@@ -43,7 +43,8 @@ void destroy(PyObject* self) {
   Object* o = object_of(self);
   PyTypeObject* type = Py_TYPE(self);
   // First of all: what runs below may ask for this tensor's object, and must not get a dying one.
-  if (o->tensor && o->tensor->python.load(std::memory_order_relaxed) == self) o->tensor->python = nullptr;
+  if (o->tensor && o->tensor->python.load(std::memory_order_relaxed) == self)
+    o->tensor->python.store(nullptr, std::memory_order_relaxed);  // guarded by the GIL, as in wrap()
   if (o->weak_references) PyObject_ClearWeakRefs(self);
   Py_CLEAR(o->dict);
   delete std::exchange(o->hooks, nullptr);

@@ -244,7 +244,7 @@ BOLIDE_MATH atan2(Num<T> a, Num<T> b) { return T(std::atan2(a.v, b.v)); }
 
 BOLIDE_MATH hypot(Num<T> a, Num<T> b) {  // without overflow on the way; infinite beside NaN too
   Num<T> x = abs(a), y = abs(b), large = select(x > y, x, y), small = select(x > y, y, x), r = small / large;
-  return select(isinf(x) | isinf(y), kInf<T>, select(large == 0, large, large * sqrt(1 + r * r)));
+  return select(isinf(x) | isinf(y), kInf<T>, select(large == 0, x + y, large * sqrt(1 + r * r)));
 }
 
 BOLIDE_MATH square(Num<T> x) { return x * x; }

@@ -6,8 +6,11 @@
 
 #include <dlfcn.h>
 
+#include <array>
 #include <cstdlib>
+#include <memory>
 #include <mutex>
+#include <optional>
 
 #include "runtime/backend_module.h"
 #include "runtime/cpu_backend.h"
@@ -100,8 +103,9 @@ Device parse_device(std::string_view text) {
 
 namespace {
 thread_local int g_current_device[kDeviceTypes] = {};
-thread_local StreamHandle g_streams[64] = {};
-thread_local bool g_stream_set[64] = {};
+// The streams that this thread has chosen, by device; behind a pointer to keep the thread-local block small.
+using Streams = std::array<std::optional<StreamHandle>, 64>;
+thread_local std::unique_ptr<Streams> g_streams;
 }  // namespace
 
 int current_device(DeviceType type) { return g_current_device[int(type)]; }
@@ -112,12 +116,14 @@ void set_current_device(Device device) {
 
 StreamHandle current_stream(Device device) {
   if (device.is_cpu()) [[likely]] return {};
-  if (g_stream_set[int(device.index)]) return g_streams[int(device.index)];
+  if (g_streams && (*g_streams)[size_t(device.index)]) return *(*g_streams)[size_t(device.index)];
   return backend_of(device.type).backend->default_stream(device.index);
 }
 void set_current_stream(Device device, StreamHandle stream) {
   check_device(device);
-  if (!device.is_cpu()) g_streams[int(device.index)] = stream, g_stream_set[int(device.index)] = true;
+  if (device.is_cpu()) return;
+  if (!g_streams) g_streams = std::make_unique<Streams>();
+  (*g_streams)[size_t(device.index)] = stream;
 }
 
 }  // namespace bolide

@@ -16,17 +16,21 @@ constexpr uint32_t kKeep = 512;
 
 struct Cache {
   struct Block { Block* next; };
-  Block* free[kClasses];
-  uint32_t count[kClasses];
+  Block* free[kClasses] = {};
+  uint32_t count[kClasses] = {};
 };
-constinit thread_local Cache cache{};
+// initial-exec: read without a call, which an op would make nine times. In exchange all thread-local variables of
+// this library must fit into the little that the loader keeps for libraries that come late (see tls_size in
+// tests/python/test_library.py), so what is large is behind a pointer.
+[[gnu::tls_model("initial-exec")]] constinit thread_local Cache* cache = nullptr;
 
-struct Owner {  // frees a thread's cache when the thread ends
+struct Owner {  // of a thread's cache; when the thread has ended, blocks come from and go to the system
+  Owner() { cache = new Cache; }
   ~Owner() {
-    for (size_t c = 0; c < kClasses; c++) {
-      while (cache.free[c]) std::free(std::exchange(cache.free[c], cache.free[c]->next));
-      cache.count[c] = kKeep;  // what is freed after this goes straight back
-    }
+    const Cache* ended = std::exchange(cache, nullptr);
+    for (Cache::Block* block : ended->free)
+      while (block) std::free(std::exchange(block, block->next));
+    delete ended;
   }
 };
 
@@ -43,16 +47,18 @@ constexpr size_t class_of(size_t bytes) { return (bytes + kStep - 1) / kStep; }
 
 void* allocate_object(size_t bytes) {
   const size_t c = class_of(bytes);
-  if (c >= kClasses || !cache.free[c]) [[unlikely]] return allocate_slow(c);
-  cache.count[c]--;
-  return std::exchange(cache.free[c], cache.free[c]->next);
+  Cache* own = cache;
+  if (c >= kClasses || !own || !own->free[c]) [[unlikely]] return allocate_slow(c);
+  own->count[c]--;
+  return std::exchange(own->free[c], own->free[c]->next);
 }
 
 void free_object(void* p, size_t bytes) noexcept {
   const size_t c = class_of(bytes);
-  if (c >= kClasses || cache.count[c] >= kKeep) [[unlikely]] return std::free(p);
-  cache.count[c]++;
-  cache.free[c] = new (p) Cache::Block{cache.free[c]};
+  Cache* own = cache;
+  if (c >= kClasses || !own || own->count[c] >= kKeep) [[unlikely]] return std::free(p);
+  own->count[c]++;
+  own->free[c] = new (p) Cache::Block{own->free[c]};
 }
 
 }  // namespace bolide

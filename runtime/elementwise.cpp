@@ -236,9 +236,10 @@ class ElementwiseNode final : public Node {
 };
 
 bool should_record(const OpInfo& info, std::span<const Arg> in, DType out) {
-  if (!grad_enabled() || inference_enabled() || !is_differentiable(out)) return false;
+  if (!is_differentiable(out)) return false;
   for (int k = 0; k < info.arity; k++)
-    if (in[k].tensor && info.differentiable[k] && in[k].tensor->requires_grad()) return true;
+    if (in[k].tensor && info.differentiable[k] && in[k].tensor->requires_grad())
+      return grad_enabled() && !inference_enabled();
   return false;
 }
 

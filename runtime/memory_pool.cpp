@@ -38,17 +38,20 @@ struct Counter {
 };
 struct SmallCache {
   struct Block { Block* next; };
-  Block* free[kClasses];
-  uint32_t count[kClasses];
-  bool registered;
+  Block* free[kClasses] = {};
+  uint32_t count[kClasses] = {};
   Counter live_bytes, live_blocks, allocations;
 };
-constinit thread_local SmallCache small{};
+// initial-exec: read without a call; counted.cpp says why it is a pointer.
+[[gnu::tls_model("initial-exec")]] constinit thread_local SmallCache* small = nullptr;
 
 struct SmallTotals {
   std::mutex mutex;
   std::set<SmallCache*> threads;
   int64_t live_bytes = 0, live_blocks = 0, allocations = 0;  // of threads that have ended
+  void add(int64_t bytes, int64_t blocks, int64_t calls) {
+    live_bytes += bytes, live_blocks += blocks, allocations += calls;
+  }
 };
 SmallTotals& small_totals() {
   static SmallTotals* totals = new SmallTotals;  // leaked: threads may end after main
@@ -57,45 +60,56 @@ SmallTotals& small_totals() {
 
 struct SmallOwner {
   SmallOwner() {
+    small = new SmallCache;
     std::lock_guard lock(small_totals().mutex);
-    small_totals().threads.insert(&small);
+    small_totals().threads.insert(small);
   }
   ~SmallOwner() {
-    SmallTotals& totals = small_totals();
-    std::lock_guard lock(totals.mutex);
-    totals.threads.erase(&small);
-    totals.live_bytes += small.live_bytes.get(), totals.live_blocks += small.live_blocks.get();
-    totals.allocations += small.allocations.get();
-    for (size_t c = 0; c < kClasses; c++) {
-      while (small.free[c]) std::free(std::exchange(small.free[c], small.free[c]->next));
-      small.count[c] = kKeep;
+    SmallCache* ended = std::exchange(small, nullptr);
+    {
+      std::lock_guard lock(small_totals().mutex);
+      small_totals().threads.erase(ended);
+      small_totals().add(ended->live_bytes.get(), ended->live_blocks.get(), ended->allocations.get());
     }
-    small.registered = false;
+    for (SmallCache::Block* block : ended->free)
+      while (block) std::free(std::exchange(block, block->next));
+    delete ended;
   }
 };
-[[gnu::noinline]] void register_thread() {
+// The cache of a thread that has none yet; null where the thread is ending and its cache has gone.
+[[gnu::noinline]] SmallCache* first_use() {
   static thread_local SmallOwner owner;
   (void)owner;
-  small.registered = true;
+  return small;
+}
+// What a thread that is ending does to the counts of those that have ended.
+[[gnu::noinline]] void count_late(int64_t bytes, int64_t blocks, int64_t calls) {
+  std::lock_guard lock(small_totals().mutex);
+  small_totals().add(bytes, blocks, calls);
 }
 
 void* allocate_small(size_t c) {
-  if (!small.registered) [[unlikely]] register_thread();
+  SmallCache* own = small;
+  if (!own) [[unlikely]] own = first_use();
   void* p;
-  if (SmallCache::Block* block = small.free[c]) [[likely]] {
-    small.count[c]--;
-    small.free[c] = block->next;
-    p = block;
+  if (own && own->free[c]) [[likely]] {
+    own->count[c]--;
+    p = std::exchange(own->free[c], own->free[c]->next);
   } else if (!(p = std::aligned_alloc(kAlign, c * kAlign))) return nullptr;
-  small.live_bytes.add(int64_t(c * kAlign)), small.live_blocks.add(1), small.allocations.add(1);
+  const auto bytes = int64_t(c * kAlign);
+  if (own) [[likely]] own->live_bytes.add(bytes), own->live_blocks.add(1), own->allocations.add(1);
+  else count_late(bytes, 1, 1);
   return p;
 }
 void free_small(void* p, size_t c) noexcept {
-  if (!small.registered) [[unlikely]] register_thread();
-  small.live_bytes.add(-int64_t(c * kAlign)), small.live_blocks.add(-1);
-  if (small.count[c] >= kKeep) return std::free(p);
-  small.count[c]++;
-  small.free[c] = new (p) SmallCache::Block{small.free[c]};
+  SmallCache* own = small;
+  if (!own) [[unlikely]] own = first_use();
+  const auto bytes = int64_t(c * kAlign);
+  if (own) [[likely]] own->live_bytes.add(-bytes), own->live_blocks.add(-1);
+  else count_late(-bytes, -1, 0);
+  if (!own || own->count[c] >= kKeep) return std::free(p);
+  own->count[c]++;
+  own->free[c] = new (p) SmallCache::Block{own->free[c]};
 }
 size_t small_class(size_t bytes) { return std::max<size_t>(1, (bytes + kAlign - 1) / kAlign); }
 

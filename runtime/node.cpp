@@ -9,8 +9,9 @@ namespace bolide {
 namespace {
 
 std::atomic<int64_t> nodes_made{0}, nodes_freed{0};
-constinit thread_local bool g_grad_enabled = true, g_inference = false;
-constinit thread_local uint64_t g_saved_made = 0;
+// initial-exec: read without a call (see counted.cpp).
+[[gnu::tls_model("initial-exec")]] constinit thread_local bool g_grad_enabled = true, g_inference = false;
+[[gnu::tls_model("initial-exec")]] constinit thread_local uint64_t g_saved_made = 0;
 
 AutogradMeta& meta_of(const Tensor& t) {
   if (!t->autograd) t->autograd = new AutogradMeta;
@@ -188,9 +189,8 @@ bool is_view_with_new_history(const TensorImpl& view) {
 }
 
 bool wants_grad(std::span<const Tensor* const> inputs) {
-  if (!g_grad_enabled || g_inference) return false;
   for (const Tensor* t : inputs)
-    if (*t && t->requires_grad()) return true;
+    if (*t && t->requires_grad()) return g_grad_enabled && !g_inference;
   return false;
 }
 

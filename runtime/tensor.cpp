@@ -13,7 +13,8 @@ namespace bolide {
 Ref<Storage> Storage::make(Device device, size_t bytes) {
   auto storage = Ref<Storage>::steal(new Storage);
   storage->device = device;
-  storage->allocation = allocate(device, bytes, current_stream(device));
+  // Made in its place: an assignment would read what allocate() has just written, in other pieces, and wait for it.
+  new (&storage->allocation) Allocation(allocate(device, bytes, current_stream(device)));
   storage->data = static_cast<char*>(storage->allocation.data);
   storage->bytes = bytes;
   return storage;
@@ -100,11 +101,12 @@ int64_t checked_numel(const char* op, const Dims& sizes, DType dtype) {
   return empty ? 0 : n;
 }
 
-Tensor empty(const Dims& sizes, Options o) {
-  const int64_t n = checked_numel("empty", sizes, o.dtype);
-  if (!o.device.is_cpu()) check_device(o.device);
-  return make_impl(sizes, sizes.contiguous_strides(), o.dtype, n, Storage::make(o.device, size_t(n * item_size(o.dtype))), 0);
+static Tensor make_empty(const Dims& sizes, DType dtype, Device device) {
+  const int64_t n = checked_numel("empty", sizes, dtype);
+  if (!device.is_cpu()) check_device(device);
+  return make_impl(sizes, sizes.contiguous_strides(), dtype, n, Storage::make(device, size_t(n * item_size(dtype))), 0);
 }
+Tensor empty(const Dims& sizes, Options o) { return make_empty(sizes, o.dtype, o.device); }
 
 Tensor empty_strided(const Dims& sizes, const Dims& strides, Options o) {
   const int64_t n = checked_numel("empty_strided", sizes, o.dtype);
@@ -117,9 +119,8 @@ Tensor empty_strided(const Dims& sizes, const Dims& strides, Options o) {
 }
 
 Tensor empty_like(const Tensor& t, DType dtype) {
-  const Options options{dtype, t.device()};
-  if (t.is_contiguous() || !is_dense(t.sizes(), t.strides())) return empty(t.sizes(), options);
-  return empty_strided(t.sizes(), t.strides(), options);
+  if (t.is_contiguous() || !is_dense(t.sizes(), t.strides())) return make_empty(t.sizes(), dtype, t.device());
+  return empty_strided(t.sizes(), t.strides(), {dtype, t.device()});
 }
 Tensor empty_like(const Tensor& t) { return empty_like(t, t.dtype()); }
 

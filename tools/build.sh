@@ -12,7 +12,8 @@ export PATH=$PWD/.venv/bin:$PATH
 stamp="$folder/.configured-$goal"
 if [ ! -e "$folder/build.ninja" ] || [ ! -e "$stamp" ] || [ "$(cat "$stamp")" != "$*" ]; then
   mkdir -p "$folder"
-  cmake -S . -B "$folder" -G Ninja -DPython_EXECUTABLE="$PWD/.venv/bin/python" "$@" >"$folder/configure.log" 2>&1 ||
+  cmake -S . -B "$folder" -G Ninja -DPython_EXECUTABLE="$PWD/.venv/bin/python" \
+    -DBOLIDE_PYTHON=ON "$@" >"$folder/configure.log" 2>&1 ||
     { cat "$folder/configure.log"; exit 1; }
   echo "$*" >"$stamp"
 fi

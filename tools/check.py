@@ -29,7 +29,13 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 BIN = ROOT / ".venv" / "bin"
 LINES = 90  # per cent of the lines that tests must run, C++ and Python each
-CUDA_PACKAGES = ("nvidia-cuda-nvcc", "nvidia-nvvm", "nvidia-cuda-crt", "nvidia-cuda-runtime", "nvidia-cuda-cccl")
+CUDA_PACKAGES = (
+    "nvidia-cuda-nvcc",
+    "nvidia-nvvm",
+    "nvidia-cuda-crt",
+    "nvidia-cuda-runtime",
+    "nvidia-cuda-cccl",
+)
 
 
 class Failed(Exception):
@@ -42,7 +48,9 @@ class Context:
 
     def run(self, *command, cwd=ROOT, **environment):
         """Runs a command; raises Failed when it fails. A value of None takes the variable away."""
-        variables = {key: value for key, value in os.environ.items() if not key.startswith("BOLIDE_")}
+        variables = {
+            key: value for key, value in os.environ.items() if not key.startswith("BOLIDE_")
+        }
         for key, value in environment.items():
             variables.pop(key, None)
             if value is not None:
@@ -50,7 +58,9 @@ class Context:
         print("$", *command, flush=True)
         code = subprocess.run([str(part) for part in command], cwd=cwd, env=variables).returncode
         if code != 0:
-            raise Failed(f"exit status {code}: {Path(str(command[0])).name} {' '.join(map(str, command[1:4]))}")
+            raise Failed(
+                f"exit status {code}: {Path(str(command[0])).name} {' '.join(map(str, command[1:4]))}"
+            )
 
     def build(self, folder, goal, *options):
         self.run("tools/build.sh", folder, self.jobs, goal, *options)
@@ -78,6 +88,8 @@ def stage_types(context):
 
 
 def stage_wheel(context):
+    for left in (ROOT / "build").glob("lib.*"):
+        shutil.rmtree(left)  # files of earlier trees would come along
     with tempfile.TemporaryDirectory() as folder:
         wheels, environment = Path(folder) / "wheels", Path(folder) / "environment"
         context.run(
@@ -117,7 +129,9 @@ def stage_coverage(context):
         except Failed:
             too_little.append(name)
     if too_little:
-        raise Failed(f"less than {LINES} % of the lines run: {', '.join(too_little)} ({build}/coverage.txt)")
+        raise Failed(
+            f"less than {LINES} % of the lines run: {', '.join(too_little)} ({build}/coverage.txt)"
+        )
 
 
 def sanitized(context, kind, gtest_filter, **options):
@@ -125,7 +139,9 @@ def sanitized(context, kind, gtest_filter, **options):
     build = context.build(f"build-{kind}", "tests", *(f"-DBOLIDE_{switch}" for switch in switches))
     for program in ("bolide_tests", "bolide_emulation_tests", "bolide_cuda_tests"):
         if (build / program).exists():
-            library = build / "libbolide_cuda_emulated.so" if program == "bolide_cuda_tests" else None
+            library = (
+                build / "libbolide_cuda_emulated.so" if program == "bolide_cuda_tests" else None
+            )
             context.run(
                 build / program, "--gtest_brief=1", f"--gtest_filter={gtest_filter}",
                 BOLIDE_CUDA_LIBRARY=library, **options,
@@ -134,7 +150,9 @@ def sanitized(context, kind, gtest_filter, **options):
 
 def stage_address(context):
     # The runtime is never destroyed, so what it holds at the end is no leak; leaks are tested by counting.
-    sanitized(context, "address", "*", ASAN_OPTIONS="detect_leaks=0", UBSAN_OPTIONS="print_stacktrace=1")
+    sanitized(
+        context, "address", "*", ASAN_OPTIONS="detect_leaks=0", UBSAN_OPTIONS="print_stacktrace=1"
+    )
 
 
 def stage_thread(context):
@@ -146,7 +164,9 @@ def stage_thread(context):
 
 def find_nvcc(context):
     """The folder of nvcc 13: on PATH, in /usr/local/cuda*, or of the PyPI packages in .venv-cuda."""
-    found = shutil.which("nvcc") or next(iter(sorted(glob.glob("/usr/local/cuda*/bin/nvcc"), reverse=True)), None)
+    found = shutil.which("nvcc") or next(
+        iter(sorted(glob.glob("/usr/local/cuda*/bin/nvcc"), reverse=True)), None
+    )
     if found:
         text = subprocess.run([found, "--version"], capture_output=True, text=True).stdout
         if "release 13." in text:
@@ -155,8 +175,18 @@ def find_nvcc(context):
     environment = ROOT / ".venv-cuda"
     if not (environment / ".complete").exists():
         context.run("python3", "-m", "venv", environment)
-        pinned = [f"{name}==13.0.*" for name in CUDA_PACKAGES]  # all five: loose, some come as 13.5 and ptxas fails
-        context.run(environment / "bin" / "python", "-m", "pip", "install", "-q", "--disable-pip-version-check", *pinned)
+        pinned = [
+            f"{name}==13.0.*" for name in CUDA_PACKAGES
+        ]  # all five: loose, some come as 13.5 and ptxas fails
+        context.run(
+            environment / "bin" / "python",
+            "-m",
+            "pip",
+            "install",
+            "-q",
+            "--disable-pip-version-check",
+            *pinned,
+        )
         (environment / ".complete").touch()
     (nvcc,) = environment.glob("lib/python3*/site-packages/nvidia/cu13/bin/nvcc")
     return nvcc.parent
@@ -174,7 +204,11 @@ def stage_cuda(context):
     context.run(*command, PATH=f"{nvcc}:{BIN}:{os.environ['PATH']}", JOBS=context.jobs)
 
 
-STAGES = {name.removeprefix("stage_"): stage for name, stage in list(globals().items()) if name.startswith("stage_")}
+STAGES = {
+    name.removeprefix("stage_"): stage
+    for name, stage in list(globals().items())
+    if name.startswith("stage_")
+}
 
 
 def main():
@@ -183,7 +217,9 @@ def main():
     parser.add_argument("--jobs", type=int, default=os.cpu_count())
     arguments = parser.parse_args()
     if unknown := set(arguments.stages) - set(STAGES):
-        parser.error(f"stages: expected some of {', '.join(STAGES)}, got {', '.join(sorted(unknown))}.")
+        parser.error(
+            f"stages: expected some of {', '.join(STAGES)}, got {', '.join(sorted(unknown))}."
+        )
     context = Context(arguments.jobs)
     results = []
     for name in arguments.stages or STAGES:
@@ -200,7 +236,9 @@ def main():
     for name, problem, seconds in results:
         print(f"{name:12}{'FAILED' if problem else 'passed':8}{seconds:7.0f} s  {problem}".rstrip())
     failed = sum(bool(problem) for _, problem, _ in results)
-    (ROOT / "build" / "check-summary.json").write_text(json.dumps([len(results) - failed, failed, 0]))
+    (ROOT / "build" / "check-summary.json").write_text(
+        json.dumps([len(results) - failed, failed, 0])
+    )
     print(f"{len(results) - failed} passed, {failed} failed")
     return 1 if failed else 0
 

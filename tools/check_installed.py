@@ -3,7 +3,9 @@
 import sys
 from pathlib import Path
 
-assert not any((Path(folder) / "bolide").is_symlink() for folder in sys.path), "a build tree is on sys.path"
+assert not any((Path(folder) / "bolide").is_symlink() for folder in sys.path), (
+    "a build tree is on sys.path"
+)
 
 import bolide  # noqa: E402 - the check above comes first
 
@@ -31,4 +33,6 @@ assert losses[-1] < losses[0] / 2, losses
 
 large = bolide.ones(1024, 1024)
 assert (large @ large)[0, 0].item() == 1024  # through OpenBLAS
-print(f"bolide {bolide.__version__} from {package.name}/ works: the loss fell from {losses[0]:.3f} to {losses[-1]:.3f}")
+print(
+    f"bolide {bolide.__version__} from {package.name}/ works: the loss fell from {losses[0]:.3f} to {losses[-1]:.3f}"
+)

@@ -38,7 +38,11 @@ def files():
 
 def problems(path):
     lines = (ROOT / path).read_text(encoding="utf-8").splitlines()
-    rules = [(re.compile(pattern), why) for where, skip, pattern, why in RULES if re.search(where, path) and path != skip]
+    rules = [
+        (re.compile(pattern), why)
+        for where, skip, pattern, why in RULES
+        if re.search(where, path) and path != skip
+    ]
     cpp = Path(path).suffix in CPP
     for number, line in enumerate(lines, 1):
         code = line.split("//")[0] if cpp else line

@@ -46,7 +46,11 @@ def suites_of(build, coverage):
         ("bolide_cuda_tests", "C++ on emulated CUDA", emulated, has_emulated),
     ):
         if wanted and (build / program).exists():
-            command = [str(build / program), "--gtest_brief=1", f"--gtest_output=json:{logs / program}.json"]
+            command = [
+                str(build / program),
+                "--gtest_brief=1",
+                f"--gtest_output=json:{logs / program}.json",
+            ]
             found.append(Suite(name, command, environment))
     python = [sys.executable]
     if coverage:
@@ -61,7 +65,11 @@ def suites_of(build, coverage):
 
 
 def count_googletest(report):
-    tests = [test for suite in json.loads(report.read_text())["testsuites"] for test in suite["testsuite"]]
+    tests = [
+        test
+        for suite in json.loads(report.read_text())["testsuites"]
+        for test in suite["testsuite"]
+    ]
     failed = sum("failures" in test for test in tests)
     skipped = sum(test["result"] == "SKIPPED" or test["status"] == "NOTRUN" for test in tests)
     return len(tests) - failed - skipped, failed, skipped
@@ -70,7 +78,8 @@ def count_googletest(report):
 def count_pytest(report):
     suites = list(xml.etree.ElementTree.parse(report).getroot().iter("testsuite"))
     total, failures, errors, skipped = (
-        sum(int(suite.get(key, 0)) for suite in suites) for key in ("tests", "failures", "errors", "skipped")
+        sum(int(suite.get(key, 0)) for suite in suites)
+        for key in ("tests", "failures", "errors", "skipped")
     )
     return total - failures - errors - skipped, failures + errors, skipped
 
@@ -107,7 +116,13 @@ def run(suite, build):
     print(row(suite), flush=True)
     if suite.counts[1]:
         text = (logs / f"{report.stem}.log").read_text(errors="replace").splitlines()
-        print(f"---- the end of {logs / (report.stem + '.log')}", *text[-120:], "----", sep="\n", flush=True)
+        print(
+            f"---- the end of {logs / (report.stem + '.log')}",
+            *text[-120:],
+            "----",
+            sep="\n",
+            flush=True,
+        )
 
 
 def row(suite):
@@ -119,7 +134,9 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("build", type=Path)
     parser.add_argument("--coverage", action="store_true")
-    parser.add_argument("--only", action="append", metavar="NAME", help="suites whose name contains NAME")
+    parser.add_argument(
+        "--only", action="append", metavar="NAME", help="suites whose name contains NAME"
+    )
     arguments = parser.parse_args()
     build = arguments.build.resolve()
     (build / "test-logs").mkdir(exist_ok=True)

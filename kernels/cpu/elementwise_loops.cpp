@@ -41,6 +41,22 @@ BOLIDE_FN void store(X x, T* p) { *p = x.v; }
 template <class M>
 BOLIDE_FN void store(Mask<M> m, uint8_t* p) { *p = m.v & 1; }
 
+// Fewer than 64 bytes, as two pieces that may overlap. A call of memcpy would cost more than a small op computes.
+[[gnu::noinline]] void copy_few(void* to, const void* from, int64_t bytes) {
+  auto* p = static_cast<const char*>(from);
+  auto* q = static_cast<char*>(to);
+  auto both_ends = [&](auto size) {
+    char first[size], last[size];
+    std::memcpy(first, p, size), std::memcpy(last, p + bytes - size, size);
+    std::memcpy(q, first, size), std::memcpy(q + bytes - size, last, size);
+  };
+  if (bytes >= 32) both_ends(std::integral_constant<int, 32>());
+  else if (bytes >= 16) both_ends(std::integral_constant<int, 16>());
+  else if (bytes >= 8) both_ends(std::integral_constant<int, 8>());
+  else if (bytes >= 4) both_ends(std::integral_constant<int, 4>());
+  else for (int64_t i = 0; i < bytes; i++) q[i] = p[i];
+}
+
 template <class F, int kCount, int... s>
 BOLIDE_FN void step(const T* const* p, auto* q, int64_t i, std::integer_sequence<int, s...>) {
 #pragma GCC ivdep
@@ -60,11 +76,11 @@ BOLIDE_FN void run(const void* const* in, void* out, int64_t n, std::integer_seq
   Out* end = nullptr;
   for (;;) {  // at most twice: what fills a vector, then the rest in a padded copy, by the same code
     for (; i + kRest <= n; i += kRest) step<F, kRest>(p, q, i, slots);
-    if (end) std::memcpy(end, padded_out, left * sizeof(Out));
+    if (end) copy_few(end, padded_out, left * int64_t(sizeof(Out)));
     if (end || i == n) return;
     left = n - i;
     std::memset(padded, 0, sizeof padded);
-    ((F::template kReads<s> ? void(std::memcpy(padded[s], p[s] + i, left * sizeof(T))) : void()), ...);
+    ((F::template kReads<s> ? copy_few(padded[s], p[s] + i, left * int64_t(sizeof(T))) : void()), ...);
     ((p[s] = padded[s]), ...);
     end = q + i, q = padded_out, i = 0, n = kRest;
   }

@@ -221,13 +221,15 @@ void index_offsets(const IndexOffsetsCall& call) {
     const DeviceScope scope(call.stream.device);
     check_cuda(cudaMemsetAsync(first_bad.as<void>(), 0x7f, sizeof(long long), stream_of(call.stream)), "index");
   }
-  for (int first_key = 0; first_key < call.keys; first_key += kKeys) {
+  int first_key = 0;
+  do {  // once where there is no key, as for a tensor without dimensions: all offsets are 0
     OffsetArguments a = offset_arguments(call, first_key);
     a.first_bad = first_bad.as<long long>();
     const Walk walk(a.layout.count);
     launch("index", offsets_kernel, walk.grid, walk.block, call.stream, a);
     launch("index", report_kernel, dim3(1), dim3(1), call.stream, a);
-  }
+    first_key += kKeys;
+  } while (first_key < call.keys);
 }
 
 }  // namespace bolide::inline BOLIDE_ISA

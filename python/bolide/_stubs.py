@@ -10,7 +10,7 @@ from pathlib import Path
 _HEAD = '''"""Made by python -m bolide._stubs; not to be edited."""
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple, overload
+from typing import Any, NamedTuple, Self, overload
 
 Number = bool | int | float | complex
 '''
@@ -27,6 +27,9 @@ class device:
     index: int | None
     def __init__(self, type: str | int | device, index: int | None = None) -> None: ...
 
+_dtype = dtype
+_device = device
+
 class Size(tuple[int, ...]):
     def numel(self) -> int: ...
 
@@ -41,7 +44,7 @@ _HIDDEN = ("bool", "int", "float")
 
 def _operators():
     binary = "add sub mul truediv floordiv mod pow and or xor lshift rshift matmul".split()
-    lines = []
+    lines = ["    def __new__(cls, *args: Any, **named: Any) -> Self: ..."]
     for name in binary:
         for form in ("", "r", "i"):
             lines.append(f"    def __{form}{name}__(self, other: Any) -> Tensor: ...")
@@ -68,7 +71,7 @@ def stub_text():
     """The whole stub, as text."""
     from bolide import _C
 
-    table = _C._stub_text()
+    table = _C._stub_text().replace(" from: ", " from_: ")  # uniform_'s first name is a keyword of Python
     at = table.index("\n\n") + 1
     body = table[:at] + _operators() + table[at:]
     known = set(re.findall(r"^(?:def|class) (\w+)", body + _FIXED, re.MULTILINE))
@@ -88,6 +91,8 @@ def stub_text():
             rest.append(f"def {name}(*args: Any, **named: Any) -> Any: ...")
         else:
             rest.append(f"{name}: Any")
+    # In class Tensor these two names are properties.
+    body = re.sub(r"(?<=: )(dtype|device)(?= \||,|\)| =)|(?<=-> )(dtype|device)(?=:)", r"_\g<0>", body)
     head = _HEAD.replace("from typing", "import builtins\nfrom typing", 1)
     head = head.replace("from collections.abc import Sequence\nimport builtins\n", "import builtins\nfrom collections.abc import Sequence\n")
     head = head.replace("Number = bool | int | float | complex", "Number = builtins.bool | builtins.int | builtins.float | complex")

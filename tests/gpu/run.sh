@@ -56,13 +56,12 @@ export PYTHONPATH=$build/python:$site PYTHONUNBUFFERED=1 PYTEST_DISABLE_PLUGIN_A
 unset BOLIDE_CUDA_LIBRARY
 
 # ---- the build: the library by nvcc, and the emulated one beside it to compare with
-configure() {
-  cmake -S "$root" -B "$build" -G Ninja -DCMAKE_CUDA_COMPILER="$nvcc" -DPython_EXECUTABLE="$python" \
-    -DCMAKE_PREFIX_PATH="$kit/usr" -Dpybind11_DIR="$site/pybind11/share/cmake/pybind11" \
-    -DBOLIDE_DLPACK_INCLUDE="$kit/include" -DFETCHCONTENT_FULLY_DISCONNECTED=ON \
-    -DBOLIDE_CUDA=ON -DBOLIDE_CUDA_EMULATION=ON -DBOLIDE_TESTS=ON
-}
-step configure 60 configure || finish
+options=(-DCMAKE_CUDA_COMPILER="$nvcc" -DPython_EXECUTABLE="$python" -DCMAKE_PREFIX_PATH="$kit/usr"
+  -Dpybind11_DIR="$site/pybind11/share/cmake/pybind11" -DBOLIDE_DLPACK_INCLUDE="$kit/include"
+  -DFETCHCONTENT_FULLY_DISCONNECTED=ON -DBOLIDE_CUDA=ON -DBOLIDE_CUDA_EMULATION=ON -DBOLIDE_TESTS=ON)
+# CMake forgets all options when a cached compiler changes: begin anew.
+grep -qs "^CMAKE_CUDA_COMPILER:[A-Z]*=$nvcc\$" "$build/CMakeCache.txt" || rm -rf "$build/CMakeCache.txt" "$build/CMakeFiles"
+step configure 120 cmake -S "$root" -B "$build" -G Ninja "${options[@]}" || finish
 programs=(bolide_cuda bolide_cuda_emulated bolide_cuda_tests bolide_emulation_tests bolide_gpu_conformance bolide_gpu_measure)
 step build "${BUILD_SECONDS:-1800}" ninja -C "$build" -j "$jobs" "${programs[@]}" || finish
 step build-python 900 ninja -C "$build" -j "$jobs" _C
@@ -73,13 +72,10 @@ step emulated-cases 60 env BOLIDE_CUDA_LIBRARY="$emulated" "$build/bolide_gpu_co
 step emulated-measure 60 env BOLIDE_CUDA_LIBRARY="$emulated" "$build/bolide_gpu_measure" --dry-run
 if [ -n "$build_only" ]; then
   # Without a GPU the real library must load, agree on the version, and say what is missing.
-  says_what_is_missing() {
-    local text
-    text=$("$build/bolide_gpu_measure" --dry-run 2>&1)
-    echo "$text"
-    [[ $text == *"driver"* || $text == *"no CUDA device"* ]]
-  }
-  if ! nvidia-smi >/dev/null 2>&1; then step library-loads 60 says_what_is_missing; fi
+  if ! nvidia-smi >/dev/null 2>&1; then
+    step library-loads 60 bash -c '"$0" --dry-run 2>&1 | tee /dev/stderr | grep -q -e driver -e "no CUDA device"' \
+      "$build/bolide_gpu_measure"
+  fi
   finish
 fi
 

@@ -230,6 +230,17 @@ TEST(CudaIndex, OffsetsWrapAndTheFirstBadIndexIsReported) {
   }
 }
 
+TEST(CudaIndex, NoKeysAreOffsetsOfZero) {
+  Array offsets(DType::I64, 1), report(DType::I64, 2);
+  on_both([&](bool on_cuda) {
+    IndexOffsetsCall call;
+    call.offsets = offsets.as<int64_t>(on_cuda), call.bad = report.as<int64_t>(on_cuda);
+    if (on_cuda) call.stream = cuda_stream();
+    kernels(on_cuda).index_offsets(call);
+  });
+  offsets.expect_equal("offsets"), report.expect_equal("report");
+}
+
 // -------------------------------------------------------------------------------------------------- matrices
 struct MatmulCase {
   int64_t batch, m, n, k;

@@ -317,7 +317,3 @@ def cross_entropy(x, target, weight=None, ignore_index=-100, reduction="mean", l
     losses = (1 - label_smoothing) * hard + label_smoothing / x.shape[1] * smooth
     weights = np.where(kept, scale[np.where(kept, target, 0)], 0)
     return {"none": losses, "sum": losses.sum(), "mean": losses.sum() / weights.sum()}[reduction]
-
-
-def embedding(weight, indices):
-    return weight[indices]

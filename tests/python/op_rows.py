@@ -122,19 +122,17 @@ def shift(function):
 
 
 COMPARE = {"result": "boolean", "dtypes": "Any"}
-WITHIN_2_28 = {
-    "ignore": lambda a, b: ~(abs(a) < 2.0**28 * abs(b)) & np.isfinite(a) & np.isfinite(b) & (b != 0),
-    "reason": "float32 quotients are exact up to 2^28; a zero has the sign of either operand",
-}
 BINARY = [
     binary("add", oracle.add, "Any", inplace=True, **SLOPES),
     binary("sub", np.subtract, inplace=True, aliases=("subtract",), **SLOPES),
     binary("mul", np.multiply, "Any", inplace=True, aliases=("multiply",), **SLOPES),
     binary("div", np.true_divide, "Float", inplace=True, domain=((-3.0, 3.0), POSITIVE), integers=(1, 9),
            aliases=("divide", "true_divide"), **FLOATING, **SLOPES),
-    binary("floor_divide", oracle.floor_divide, inplace=True, zero_sign=False, **WITHIN_2_28),
-    binary("remainder", oracle.remainder, inplace=True, domain=((-3.0, 3.0), POSITIVE), zero_sign=False, **WITHIN_2_28,
-           **SLOPES),
+    binary("floor_divide", oracle.floor_divide, inplace=True, zero_sign=False,
+           reason="a zero has the sign of either operand"),
+    binary("remainder", oracle.remainder, inplace=True, domain=((-3.0, 3.0), POSITIVE), zero_sign=False,
+           ignore=lambda a, b: ~(abs(a) < 2.0**28 * abs(b)) & np.isfinite(a) & np.isfinite(b) & (b != 0),
+           reason="float32: exact for quotients up to 2^28; a zero has the sign of either operand", **SLOPES),
     binary("pow", oracle.power, inplace=True, domain=(POSITIVE, (-2.0, 2.0)), integers=(-3, 9), **SLOPES),
     binary("atan2", np.arctan2, "Float", inplace=True, domain=POSITIVE, aliases=("arctan2",), **FLOATING, **SLOPES),
     binary("hypot", np.hypot, "Float", scalars=(), inplace=True, **SLOPES),
@@ -422,8 +420,9 @@ INDEXING = [
         np.broadcast_to(mask, np.broadcast_shapes(x.shape, mask.shape))], cases=cases(((3, 5), MASK), ((5,), MASK),
         ((3, 5), Fixed(np.array([True, False, True, True, False])))), **MOVED, **SLOPE),
     Row("nonzero", lambda x: np.argwhere(x), "Any", "int64", cases(((3, 5),), ((131,),), ((0, 3),)), integers=(0, 2)),
-    Row("embedding", oracle.embedding, cases=cases(((5, 3), Fixed(np.array([2, 1, 0, 2]))), ((5, 3), PLACES), ((4, 131),
-        Fixed(np.array(3)))), **MOVED, **SLOPE),
+    Row("embedding", lambda places, weight: weight[places], cases=cases((Fixed(np.array([2, 1, 0, 2])), (5, 3)), (PLACES,
+        (5, 3)), (Fixed(np.array(3)), (4, 131))), call=lambda library, places, weight:
+        library.module.nn.functional.embedding(places, weight), gradient=(False, True), **MOVED),
     Row("one_hot", oracle.one_hot, "Int64", "int64", (Case((Fixed(np.array([[0, 2], [1, 3]])),)),
         Case((Fixed(np.array([1, 0])),), named={"num_classes": 5})), outside="skip"),
 ]  # fmt: skip
@@ -432,8 +431,9 @@ INDEXING = [
 
 
 def products(function):
-    """The sum of the sizes of the products: what the rounding of a sum of products goes with."""
-    return lambda *x, **named: function(*(abs(a) for a in x), **named)
+    """What the rounding of sums of products goes with: the sum of their sizes, and their number where it is large, as
+    they are added one after the other."""
+    return lambda *x, **named: function(*(abs(a) for a in x), **named) * max(1, *(a.shape[-1] / 16 for a in x[:2]))
 
 
 def matrices(name, function, *shapes, dtypes="Number", gradient=(True, True), **options):

@@ -25,12 +25,7 @@ LIBRARY = Library(bolide, DEVICE)
 ROWS = op_rows.ALL
 
 # Rows that a device does not run, each with its reason. An entry whose row runs fails.
-EXCEPTIONS = {
-    "cuda": {
-        "conv2d": "no convolution kernel on CUDA yet",
-        "max_pool2d": "no pooling kernel on CUDA yet",
-    }
-}.get(DEVICE, {})
+EXCEPTIONS = {"cuda": {}}.get(DEVICE, {})
 DISAGREEMENTS = {}
 
 

@@ -82,7 +82,9 @@ def grad(
 
 def __getattr__(name):
     if name == "Function":
-        from bolide.autograd.function import Function as value
+        from bolide.autograd import function
+
+        value = function.Function
     elif name in ("gradcheck", "gradgradcheck"):
         from bolide.autograd import check
 
@@ -90,7 +92,7 @@ def __getattr__(name):
     elif name in ("function", "check"):
         from importlib import import_module
 
-        value = import_module(f"bolide.autograd.{name}")
+        return import_module(f"bolide.autograd.{name}")
     else:
         raise AttributeError(f"module 'bolide.autograd' has no attribute '{name}'")
     globals()[name] = value

@@ -80,7 +80,7 @@ def gradgradcheck(
         raise ValueError(f"[gradgradcheck] expected {len(outputs)} grad_outputs, got {len(given)}.")
 
     def gradients(*arguments):
-        values, weights = arguments[: len(inputs)], arguments[len(inputs) :]
+        values, weights = list(arguments[: len(inputs)]), arguments[len(inputs) :]
         # For a difference without grad mode the inputs are fresh: they say themselves that a gradient is wanted.
         with enable_grad():
             values = [
@@ -145,7 +145,7 @@ def _numeric_jacobian(func, inputs, x, eps):
 def _analytic_jacobians(func, inputs, checked, nondet_tol):
     """For each input the same rows, from backward()."""
     outputs = _outputs(func, inputs)
-    columns = [[] for _ in checked]
+    columns: list[list] = [[] for _ in checked]
     for y in outputs:
         for place in range(y.numel()):
             seed = _C.zeros(y.numel(), dtype=y.dtype, device=y.device)

@@ -88,11 +88,12 @@ class Sequential(_Indexed):
 
     def __init__(self, *modules: Module | dict[str, Module]) -> None:
         super().__init__()
+        named: Iterable[tuple[str, Any]]
         if len(modules) == 1 and isinstance(modules[0], dict):
-            named = dict(modules[0])
+            named = modules[0].items()
         else:
-            named = {str(number): module for number, module in enumerate(modules)}
-        for name, module in named.items():
+            named = ((str(number), module) for number, module in enumerate(modules))
+        for name, module in named:
             self.add_module(name, module)
 
     def __getitem__(self, index: int | slice) -> Any:

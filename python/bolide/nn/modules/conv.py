@@ -61,6 +61,8 @@ class Conv2d(Module):
     Reference: torch.nn.Conv2d.
     """
 
+    bias: Parameter | None
+
     def __init__(
         self,
         in_channels: int,

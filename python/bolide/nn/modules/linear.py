@@ -31,6 +31,8 @@ class Linear(Module):
     Reference: torch.nn.Linear.
     """
 
+    bias: Parameter | None
+
     def __init__(
         self, in_features: int, out_features: int, bias: bool = True, device=None, dtype=None
     ) -> None:

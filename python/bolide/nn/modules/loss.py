@@ -38,6 +38,8 @@ class NLLLoss(_Loss):
     torch.nn.NLLLoss.
     """
 
+    weight: Tensor | None
+
     def __init__(
         self, weight: Tensor | None = None, ignore_index: int = -100, reduction: str = "mean"
     ) -> None:
@@ -72,6 +74,8 @@ class CrossEntropyLoss(_Loss):
     Reference: torch.nn.CrossEntropyLoss.
     """
 
+    weight: Tensor | None
+
     def __init__(
         self,
         weight: Tensor | None = None,
@@ -101,6 +105,9 @@ class BCEWithLogitsLoss(_Loss):
     """Cross entropy of sigmoid(input) with probabilities of the same shape. Reference:
     torch.nn.BCEWithLogitsLoss.
     """
+
+    weight: Tensor | None
+    pos_weight: Tensor | None
 
     def __init__(
         self,

@@ -21,6 +21,9 @@ class LayerNorm(Module):
     Reference: torch.nn.LayerNorm (Ba et al., 2016).
     """
 
+    weight: Parameter | None
+    bias: Parameter | None
+
     def __init__(
         self,
         normalized_shape: int | list[int] | tuple[int, ...],
