@@ -120,17 +120,18 @@ std::string node_name(const Node& node) { return display_name(node); }
 
 void add_autograd(py::module_& m) {
   py::class_<NodeHandle>(m, "Node", "A node of the graph that backward() walks: tensor.grad_fn.")
-      .def("name", [](const NodeHandle& h) { return display_name(*h.node); }, "The op that it belongs to.")
+      .def(
+          "name", [](const NodeHandle& h) { return display_name(*h.node); }, "The op that it belongs to.")
       .def_property_readonly("next_functions", inputs_of, "Pairs of a node (or None) and which output of it.")
       .def("__repr__",
            [](const NodeHandle& h) {
              return str("<", display_name(*h.node), " object at ", static_cast<const void*>(h.node.get()), ">");
            })
-      .def("__eq__", [](const NodeHandle& a, const NodeHandle& b) { return a.node == b.node; }, py::is_operator())
+      .def(
+          "__eq__", [](const NodeHandle& a, const NodeHandle& b) { return a.node == b.node; }, py::is_operator())
       .def("__hash__", [](const NodeHandle& h) { return reinterpret_cast<uintptr_t>(h.node.get()) >> 4; });
   m.def("_set_grad_enabled", &set_grad_enabled, py::arg("enabled"), "Sets the mode and returns what it was.");
-  m.def("_set_inference_enabled", &set_inference_enabled, py::arg("enabled"),
-        "Sets the mode and returns what it was.");
+  m.def("_set_inference_enabled", &set_inference_enabled, py::arg("enabled"), "Sets the mode and returns what it was.");
   m.def("is_grad_enabled", &grad_enabled, "Do ops record themselves for backward()?");
   m.def("is_inference_mode_enabled", &inference_enabled, "Is this inference mode?");
   m.def("_live_nodes", &live_nodes, "How many nodes of graphs exist.");

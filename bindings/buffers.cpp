@@ -32,7 +32,8 @@ std::optional<DType> dtype_of_format(const char* format, Py_ssize_t size) {
     case 'i':
     case 'l':
     case 'q':
-    case 'n': return size == 2 ? DType::I16 : size == 4 ? DType::I32 : size == 8 ? std::optional(DType::I64) : std::nullopt;
+    case 'n':
+      return size == 2 ? DType::I16 : size == 4 ? DType::I32 : size == 8 ? std::optional(DType::I64) : std::nullopt;
     default: return std::nullopt;
   }
 }
@@ -65,7 +66,8 @@ class View {
 
   Tensor share() {
     check(!negative_, ErrorKind::Value, op_, "strides of zero or more", [&] { return strides_.text(); });
-    check(aligned_, ErrorKind::Value, op_, "aligned elements", [] { return std::string("an array without alignment"); });
+    check(aligned_, ErrorKind::Value, op_, "aligned elements",
+          [] { return std::string("an array without alignment"); });
     const Py_buffer& b = buffer();
     Tensor t = from_blob(b.buf, sizes_, strides_, {dtype_, {}}, drop_reference, memory_.ptr(), b.readonly);
     memory_.release();  // the tensor's now
@@ -160,8 +162,8 @@ void add_buffer_type(PyObject* module) {
   PyType_Slot slots[] = {{Py_bf_getbuffer, reinterpret_cast<void*>(get_buffer)},
                          {Py_tp_dealloc, reinterpret_cast<void*>(destroy_exporter)},
                          {0, nullptr}};
-  PyType_Spec spec = {"bolide._Memory", sizeof(Exporter), 0,
-                      Py_TPFLAGS_DEFAULT | Py_TPFLAGS_DISALLOW_INSTANTIATION, slots};
+  PyType_Spec spec = {"bolide._Memory", sizeof(Exporter), 0, Py_TPFLAGS_DEFAULT | Py_TPFLAGS_DISALLOW_INSTANTIATION,
+                      slots};
   exporter_type = reinterpret_cast<PyTypeObject*>(PyType_FromModuleAndSpec(module, &spec, nullptr));
   if (!exporter_type) throw pybind11::error_already_set();
 }

@@ -25,6 +25,29 @@ PyObject* parse_default(std::string_view text) {  // without the compiler for th
   return pybind11::eval(copy).release().ptr();
 }
 
+// NumPy's names for some arguments, which PyTorch takes too.
+PyObject* torch_name(PyObject* name) {
+  static const std::pair<const char*, PyObject*> names[] = {{"axis", PyUnicode_InternFromString("dim")},
+                                                            {"keepdims", PyUnicode_InternFromString("keepdim")},
+                                                            {"x", PyUnicode_InternFromString("input")},
+                                                            {"x1", PyUnicode_InternFromString("input")},
+                                                            {"x2", PyUnicode_InternFromString("other")}};
+  for (auto& [numpy, torch] : names)
+    if (PyUnicode_CompareWithASCIIString(name, numpy) == 0) return torch;
+  return nullptr;
+}
+// The number of the parameter, or s.count.
+int place_of(const Signature& s, PyObject* name) {
+  int i = 0;
+  while (i < s.count && s.names[i] != name) i++;  // by pointer first: names in compiled code are interned
+  if (i < s.count) return i;
+  for (i = 0; i < s.count && PyUnicode_Compare(s.names[i], name) != 0;) i++;
+  if (i < s.count) return i;
+  PyObject* other = torch_name(name);
+  for (i = 0; i < s.count && s.names[i] != other;) i++;
+  return i;
+}
+
 }  // namespace
 
 Signature parse_signature(std::string_view rest) {
@@ -66,12 +89,8 @@ bool bind(const Signature& s, Bound& b, PyObject* self, PyObject* const* args, P
   for (Py_ssize_t i = 0; i < given; i++) b.slots[at++] = args[i];
   for (int i = at; i < s.count; i++) b.slots[i] = nullptr;
   for (Py_ssize_t k = 0, n = keywords ? PyTuple_GET_SIZE(keywords) : 0; k < n; k++) {
-    // By pointer first: names in compiled code are interned.
     PyObject* name = PyTuple_GET_ITEM(keywords, k);
-    int i = 0;
-    while (i < s.count && s.names[i] != name) i++;
-    if (i == s.count)
-      for (i = 0; i < s.count && PyUnicode_Compare(s.names[i], name) != 0;) i++;
+    const int i = place_of(s, name);
     if (i == s.count) return error("[%s] expected arguments of the signature, got an unknown one, '%U'.", name);
     if (b.slots[i] || (b.packed && i == s.variadic)) return error("[%s] expected '%U' once, got it twice.", name);
     b.slots[i] = values[k];

@@ -115,9 +115,7 @@ struct Function {
     } catch (const Mismatch& e) {
       const size_t i = std::find(b.slots, b.slots + T::kCount, e.got) - b.slots;
       return raise_current(op, i < T::kCount ? PyUnicode_AsUTF8(signature.names[i]) : "");
-    } catch (...) {
-      return raise_current(op);
-    }
+    } catch (...) { return raise_current(op); }
   }
   static std::string stub(const char* op, bool method) {
     return for_all([&]<size_t... i>(std::index_sequence<i...>) {

@@ -62,9 +62,7 @@ bool is_numpy_array(PyObject* o) {
   if (type->tp_name[0] == 'n' && std::strcmp(type->tp_name, "numpy.ndarray") == 0) return true;
   return type != tensor_type && type->tp_as_buffer && is_numpy(o, "ndarray");
 }
-bool is_scalar(PyObject* o) {
-  return PyFloat_Check(o) || PyLong_Check(o) || PyComplex_Check(o) || is_numpy_scalar(o);
-}
+bool is_scalar(PyObject* o) { return PyFloat_Check(o) || PyLong_Check(o) || PyComplex_Check(o) || is_numpy_scalar(o); }
 std::optional<Scalar> scalar_of(PyObject* o) {
   if (PyFloat_Check(o)) return Scalar(PyFloat_AS_DOUBLE(o));
   if (PyBool_Check(o)) return Scalar(o == Py_True);

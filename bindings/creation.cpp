@@ -71,8 +71,7 @@ Tensor new_empty(const Tensor& t, const Dims& size, OptionalDType dtype, Optiona
   return with_grad(empty(size, options_like(t, dtype, device)), requires_grad);
 }
 template <int value>
-Tensor new_filled(const Tensor& t, const Dims& size, OptionalDType dtype, OptionalDevice device,
-                  bool requires_grad) {
+Tensor new_filled(const Tensor& t, const Dims& size, OptionalDType dtype, OptionalDevice device, bool requires_grad) {
   return with_grad(full(size, Scalar(value), options_like(t, dtype, device)), requires_grad);
 }
 Tensor new_full(const Tensor& t, const Dims& size, const Scalar& value, OptionalDType dtype, OptionalDevice device,

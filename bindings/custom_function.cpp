@@ -24,8 +24,9 @@ struct Context {
 
 py::tuple saved_tensors(const Context& c) {
   if (!c.has_saved) return py::tuple(c.to_save);  // still in forward
-  check(!c.released, ErrorKind::Runtime, "backward", "a graph that is still there",
-        [] { return std::string("one whose saved tensors were freed by an earlier backward; give that one retain_graph=True"); });
+  check(!c.released, ErrorKind::Runtime, "backward", "a graph that is still there", [] {
+    return std::string("one whose saved tensors were freed by an earlier backward; give that one retain_graph=True");
+  });
   py::tuple out(c.saved.size());
   for (size_t i = 0; i < c.saved.size(); i++) out[i] = py::reinterpret_steal<py::object>(wrap(c.saved[i].get(c.node)));
   return out;
@@ -215,7 +216,8 @@ class Application {
         continue;
       }
       const Tensor& t = unwrap(one.ptr());
-      const size_t at = size_t(std::find_if(before.begin(), before.end(), [&](const Tensor& o) { return o.same(t); }) - before.begin());
+      const size_t at = size_t(std::find_if(before.begin(), before.end(), [&](const Tensor& o) { return o.same(t); }) -
+                               before.begin());
       const bool is_output = at < before.size() && after[at]->autograd && !is_leaf(after[at]);
       shared_.saved.push_back(is_output ? Saved::output(after[at]) : Saved(t));
     }
@@ -244,23 +246,28 @@ py::tuple checked_tensors(const char* op, const py::args& tensors, bool none_all
 void add_custom_function(py::module_& m) {
   py::class_<Context>(m, "FunctionCtx", py::dynamic_attr(),
                       "What forward() and backward() of an autograd.Function share; takes any attributes.")
-      .def("save_for_backward",
-           [](Context& c, const py::args& t) { c.to_save = checked_tensors("save_for_backward", t, true); },
-           "Keeps inputs or outputs for backward(), where saved_tensors has them.")
-      .def("mark_dirty", [](Context& c, const py::args& t) { c.dirty = checked_tensors("mark_dirty", t, false); },
-           "Says which inputs forward() changed in place.")
-      .def("mark_non_differentiable",
-           [](Context& c, const py::args& t) {
-             c.non_differentiable = checked_tensors("mark_non_differentiable", t, false);
-           },
-           "Says which outputs have no gradient.")
-      .def("set_materialize_grads", [](Context& c, bool value) { c.materialize = value; }, py::arg("value"),
-           "Whether backward() gets zeros (True) or None for outputs without gradient.")
+      .def(
+          "save_for_backward",
+          [](Context& c, const py::args& t) { c.to_save = checked_tensors("save_for_backward", t, true); },
+          "Keeps inputs or outputs for backward(), where saved_tensors has them.")
+      .def(
+          "mark_dirty", [](Context& c, const py::args& t) { c.dirty = checked_tensors("mark_dirty", t, false); },
+          "Says which inputs forward() changed in place.")
+      .def(
+          "mark_non_differentiable",
+          [](Context& c, const py::args& t) {
+            c.non_differentiable = checked_tensors("mark_non_differentiable", t, false);
+          },
+          "Says which outputs have no gradient.")
+      .def(
+          "set_materialize_grads", [](Context& c, bool value) { c.materialize = value; }, py::arg("value"),
+          "Whether backward() gets zeros (True) or None for outputs without gradient.")
       .def_property_readonly("saved_tensors", &saved_tensors, "What save_for_backward() was given.")
       .def_readonly("needs_input_grad", &Context::needs_input_grad, "Which inputs want a gradient.");
-  m.def("_apply_function",
-        [](py::object type, py::args arguments) { return Application(std::move(type), std::move(arguments)).run(); },
-        "What autograd.Function.apply() calls.");
+  m.def(
+      "_apply_function",
+      [](py::object type, py::args arguments) { return Application(std::move(type), std::move(arguments)).run(); },
+      "What autograd.Function.apply() calls.");
 }
 
 }  // namespace bolide::python

@@ -24,7 +24,8 @@ inline DLDevice dlpack_device_of(Device device) {
 }
 inline std::optional<Device> device_of_dlpack(DLDevice d) {
   if (d.device_type == kDLCPU || d.device_type == kDLCUDAHost) return Device{};
-  if ((d.device_type != kDLCUDA && d.device_type != kDLCUDAManaged) || d.device_id < 0 || d.device_id > 63) return std::nullopt;
+  if ((d.device_type != kDLCUDA && d.device_type != kDLCUDAManaged) || d.device_id < 0 || d.device_id > 63)
+    return std::nullopt;
   return Device{DeviceType::CUDA, int8_t(d.device_id)};
 }
 

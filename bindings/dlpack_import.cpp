@@ -19,7 +19,8 @@ namespace {
   throw Raised{};
 }
 [[noreturn]] void raise_copy_required(const char* what) {
-  PyErr_Format(copy_required_error(), "[from_dlpack] expected memory that can be shared with copy=False, got %s.", what);
+  PyErr_Format(copy_required_error(), "[from_dlpack] expected memory that can be shared with copy=False, got %s.",
+               what);
   throw Raised{};
 }
 
@@ -47,8 +48,8 @@ Contents read_contents(const DLTensor& d, uint64_t flags) {
                            int(d.dtype.bits), " bits, ", d.dtype.lanes, " lanes."));
   const auto device = device_of_dlpack(d.device);
   if (!device)
-    raise_buffer_error(str("[from_dlpack] expected memory of the CPU or of CUDA, got device type ",
-                           int(d.device.device_type), "."));
+    raise_buffer_error(
+        str("[from_dlpack] expected memory of the CPU or of CUDA, got device type ", int(d.device.device_type), "."));
   if (d.ndim < 0 || d.ndim > kMaxRank || (d.ndim > 0 && !d.shape))
     raise_buffer_error(str("[from_dlpack] expected 0 to ", kMaxRank, " dimensions, got ", d.ndim, "."));
   c.dtype = *dtype, c.device = *device;
@@ -85,7 +86,8 @@ void release_managed(void* owner) {
 
 // A copy element by element, since neither strides nor alignment are what kernels want.
 Tensor copy_by_bytes(const Contents& c) {
-  if (!c.device.is_cpu()) raise_buffer_error("[from_dlpack] expected aligned memory with strides of zero or more on CUDA, got other.");
+  if (!c.device.is_cpu())
+    raise_buffer_error("[from_dlpack] expected aligned memory with strides of zero or more on CUDA, got other.");
   const Tensor out = empty(c.sizes, {c.dtype, {}});
   const int64_t item = out.item_size();
   char* to = out.data();

@@ -61,8 +61,8 @@ void add_dtype(PyObject* module) {
                          {Py_tp_dealloc, slot(free_plain)},
                          {Py_tp_doc, const_cast<char*>("The type of a tensor's elements: bolide.float32 and so on.")},
                          {0, nullptr}};
-  PyType_Spec spec = {"bolide.dtype", sizeof(DTypeObject), 0,
-                      Py_TPFLAGS_DEFAULT | Py_TPFLAGS_DISALLOW_INSTANTIATION, slots};
+  PyType_Spec spec = {"bolide.dtype", sizeof(DTypeObject), 0, Py_TPFLAGS_DEFAULT | Py_TPFLAGS_DISALLOW_INSTANTIATION,
+                      slots};
   dtype_type = make_type(module, spec);
   auto add = [&](const char* name, DType t) {
     if (PyModule_AddObjectRef(module, name, dtype_objects[int(t)]) < 0) throw pybind11::error_already_set();
@@ -75,8 +75,8 @@ void add_dtype(PyObject* module) {
     add(kDTypeNames[i], DType(i));
   }
   constexpr std::pair<const char*, DType> aliases[] = {
-      {"half", DType::F16},  {"float", DType::F32}, {"double", DType::F64}, {"cfloat", DType::C64},
-      {"cdouble", DType::C128}, {"short", DType::I16}, {"int", DType::I32}, {"long", DType::I64}};
+      {"half", DType::F16},     {"float", DType::F32}, {"double", DType::F64}, {"cfloat", DType::C64},
+      {"cdouble", DType::C128}, {"short", DType::I16}, {"int", DType::I32},    {"long", DType::I64}};
   for (auto& [name, t] : aliases) add(name, t);
 }
 
@@ -123,15 +123,15 @@ PyObject* device_str(PyObject* self) {
   const DeviceObject& d = device_at(self);
   return d.index < 0 ? PyUnicode_FromString(type_text(d)) : PyUnicode_FromFormat("%s:%d", type_text(d), d.index);
 }
-Py_hash_t device_hash(PyObject* self) { return Py_hash_t(int(device_at(self).type) * 1000 + device_at(self).index + 2); }
+Py_hash_t device_hash(PyObject* self) {
+  return Py_hash_t(int(device_at(self).type) * 1000 + device_at(self).index + 2);
+}
 PyObject* device_compare(PyObject* a, PyObject* b, int how) {
   if (!is_device(b) || (how != Py_EQ && how != Py_NE)) Py_RETURN_NOTIMPLEMENTED;
   const bool same = device_at(a).type == device_at(b).type && device_at(a).index == device_at(b).index;
   return PyBool_FromLong(same == (how == Py_EQ));
 }
-PyObject* device_reduce(PyObject* self, PyObject*) {
-  return Py_BuildValue("O(N)", Py_TYPE(self), device_str(self));
-}
+PyObject* device_reduce(PyObject* self, PyObject*) { return Py_BuildValue("O(N)", Py_TYPE(self), device_str(self)); }
 
 void add_device(PyObject* module) {
   static PyMethodDef methods[] = {{"__reduce__", device_reduce, METH_NOARGS, nullptr}, {}};
@@ -188,9 +188,7 @@ PyObject* size_numel(PyObject* self, PyObject*) {
   }
   return n;
 }
-PyObject* size_reduce(PyObject* self, PyObject*) {
-  return Py_BuildValue("O(N)", Py_TYPE(self), PySequence_List(self));
-}
+PyObject* size_reduce(PyObject* self, PyObject*) { return Py_BuildValue("O(N)", Py_TYPE(self), PySequence_List(self)); }
 
 void add_size(PyObject* module) {
   static PyMethodDef methods[] = {{"numel", size_numel, METH_NOARGS, "The product of all sizes."},
@@ -204,8 +202,8 @@ void add_size(PyObject* module) {
                          {0, nullptr}};
   // The base's layout: instances are made by tuple's own tp_new and tp_alloc.
   PyType_Spec spec = {"bolide.Size", 0, 0, Py_TPFLAGS_DEFAULT, slots};
-  const auto bases = pybind11::make_tuple(pybind11::reinterpret_borrow<pybind11::object>(
-      reinterpret_cast<PyObject*>(&PyTuple_Type)));
+  const auto bases =
+      pybind11::make_tuple(pybind11::reinterpret_borrow<pybind11::object>(reinterpret_cast<PyObject*>(&PyTuple_Type)));
   size_type = make_type(module, spec, bases.ptr());
 }
 

@@ -24,8 +24,8 @@ PyObject* make_type(PyObject* module, const char* name, std::initializer_list<Py
 
 // "numpy.ndarray" and the like for what a Mismatch got.
 void set_mismatch(const char* op, const char* argument, const Mismatch& e) {
-  PyErr_Format(PyExc_TypeError, "[%s] expected %s%s%s, got %s.", op, argument, *argument ? ": " : "",
-               e.wanted.c_str(), type_name(e.got));
+  PyErr_Format(PyExc_TypeError, "[%s] expected %s%s%s, got %s.", op, argument, *argument ? ": " : "", e.wanted.c_str(),
+               type_name(e.got));
 }
 
 }  // namespace
@@ -50,21 +50,13 @@ PyObject* raise_current(const char* op, const char* argument) noexcept {
   try {
     throw;
   } catch (const Raised&) {
-  } catch (const Mismatch& e) {
-    set_mismatch(op, argument, e);
-  } catch (pybind11::error_already_set& e) {
+  } catch (const Mismatch& e) { set_mismatch(op, argument, e); } catch (pybind11::error_already_set& e) {
     e.restore();
-  } catch (const Error& e) {
-    PyErr_SetString(type_of(e.kind()), e.what());
-  } catch (const std::bad_alloc&) {
+  } catch (const Error& e) { PyErr_SetString(type_of(e.kind()), e.what()); } catch (const std::bad_alloc&) {
     PyErr_Format(types.memory, "[%s] expected host memory for the runtime, got none.", op);
-  } catch (const pybind11::builtin_exception& e) {
-    e.set_error();
-  } catch (const std::exception& e) {
+  } catch (const pybind11::builtin_exception& e) { e.set_error(); } catch (const std::exception& e) {
     PyErr_Format(types.bolide, "[%s] %s", op, e.what());
-  } catch (...) {
-    PyErr_Format(types.bolide, "[%s] failed with an unknown C++ exception.", op);
-  }
+  } catch (...) { PyErr_Format(types.bolide, "[%s] failed with an unknown C++ exception.", op); }
   if (!PyErr_Occurred()) PyErr_SetString(PyExc_SystemError, "an error was reported without an exception");
   return nullptr;
 }
@@ -73,8 +65,8 @@ void add_errors(PyObject* module) {
   types.bolide = make_type(module, "BolideError", {PyExc_RuntimeError}, "Base of the errors that bolide defines.");
   types.shape = make_type(module, "ShapeError", {types.bolide, PyExc_ValueError},
                           "Sizes or strides that an op cannot work with.");
-  types.dtype = make_type(module, "DTypeError", {types.bolide, PyExc_TypeError},
-                          "An element type that an op cannot work with.");
+  types.dtype =
+      make_type(module, "DTypeError", {types.bolide, PyExc_TypeError}, "An element type that an op cannot work with.");
   types.memory = make_type(module, "OutOfMemoryError", {types.bolide, PyExc_MemoryError},
                            "No memory left on a device; the text has the pool's figures.");
   types.copy = make_type(module, "CopyRequiredError", {PyExc_BufferError, PyExc_ValueError},
@@ -84,9 +76,7 @@ void add_errors(PyObject* module) {
     try {
       std::rethrow_exception(p);
     } catch (const Raised&) {  // the error is set
-    } catch (const Mismatch& e) {
-      set_mismatch("bolide", "", e);
-    } catch (const Error& e) {
+    } catch (const Mismatch& e) { set_mismatch("bolide", "", e); } catch (const Error& e) {
       PyErr_SetString(type_of(e.kind()), e.what());
     } catch (const std::bad_alloc&) {
       PyErr_SetString(types.memory, "[bolide] expected host memory for the runtime, got none.");

@@ -32,9 +32,7 @@ template <class F>
 PyObject* guarded(const char* op, const F& f) noexcept {
   try {
     return f();
-  } catch (...) {
-    return raise_current(op);
-  }
+  } catch (...) { return raise_current(op); }
 }
 template <class F>
 int guarded_int(const char* op, const F& f) noexcept {

@@ -77,7 +77,10 @@ class Survey {
     if (is_list(o)) raise(ErrorKind::Value, "tensor", "nested lists of one depth", "a number beside a list");
     if (is_number_tensor(o)) {
       const DType t = unwrap(o).dtype();
-      return is_complex(t) ? Scalar::Complex : is_float(t) ? Scalar::Float : t == DType::Bool ? Scalar::Bool : Scalar::Int;
+      return is_complex(t)      ? Scalar::Complex
+             : is_float(t)      ? Scalar::Float
+             : t == DType::Bool ? Scalar::Bool
+                                : Scalar::Int;
     }
     return number_of(o).kind;
   }
@@ -113,7 +116,8 @@ T convert(const Scalar& s, DType dtype) {
     }
     // Beyond 2^63 a double does not fit int64, though the largest int64 rounds up to it.
     const double v = std::trunc(s.real);
-    if (!(v >= double(Limits::min()) && v < -double(Limits::min()) + (Limits::is_signed ? 0 : 256))) raise_overflow(s, dtype);
+    if (!(v >= double(Limits::min()) && v < -double(Limits::min()) + (Limits::is_signed ? 0 : 256)))
+      raise_overflow(s, dtype);
     return T(v);
   }
 }
@@ -183,7 +187,7 @@ Tensor stacked(PyObject* data, std::optional<DType> dtype) {
   const object list = as_list(data);
   TensorList parts;
   for (Py_ssize_t i = 0; i < PySequence_Fast_GET_SIZE(list.ptr()); i++)
-    parts.push_back(tensor_from(PySequence_Fast_ITEMS(list.ptr())[i], dtype, {}));
+    parts.push_back(tensor_from(PySequence_Fast_ITEMS(list.ptr()) [i], dtype, {}));
   return stack(parts, 0);
 }
 

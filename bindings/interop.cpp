@@ -75,6 +75,8 @@ PyObject* dlpack(const Tensor& x, PyObject* stream, PyObject* max_version, PyObj
   return to_dlpack(x, stream, max_version, dl_device, copy);
 }
 
+PyObject* capsule_of(const Tensor& x) { return to_dlpack(x, Py_None, Py_None, Py_None, Py_None); }
+
 // ---- pickling, copying ---------------------------------------------------------------------------------------
 py::object attributes_of(PyObject* self) {
   PyObject* dict = object_of(self)->dict;
@@ -88,8 +90,8 @@ PyObject* reduce_object(PyObject* self, PyObject*) {
   const py::object rebuild = py::module_::import("bolide._C").attr("_rebuild");
   const py::object dtype = steal(dtype_to_python(t.dtype())), shape = steal(ints_to_python(t.sizes()));
   const bool wants = t.requires_grad() && is_leaf(t);
-  const py::tuple arguments = py::make_tuple(py::type::of(py::handle(self)), data, shape, dtype,
-                                             name_of(t.device()), wants);
+  const py::tuple arguments =
+      py::make_tuple(py::type::of(py::handle(self)), data, shape, dtype, name_of(t.device()), wants);
   return py::make_tuple(rebuild, arguments, attributes_of(self)).release().ptr();
 }
 PyObject* rebuild(PyObject* type, PyObject* data, const Dims& shape, DType dtype, Device device, bool requires_grad) {
@@ -141,13 +143,15 @@ PyObject* format(PyObject* self, PyObject* specification) {
 
 std::vector<Op> interop_rows() {
   return {
-      op<&tensor_of_array>("from_numpy", "ndarray",
-                           "A tensor on the memory of a NumPy array, which it keeps alive; read-only arrays give tensors "
-                           "that cannot be changed in place.\n\nRaises: DTypeError for a dtype that bolide does not "
-                           "have; ValueError for negative strides.\nReference: torch.from_numpy.",
-                           kFunction),
+      op<&tensor_of_array>(
+          "from_numpy", "ndarray",
+          "A tensor on the memory of a NumPy array, which it keeps alive; read-only arrays give tensors "
+          "that cannot be changed in place.\n\nRaises: DTypeError for a dtype that bolide does not "
+          "have; ValueError for negative strides.\nReference: torch.from_numpy.",
+          kFunction),
       op<&tensor_of_buffer>("frombuffer", "buffer, *, dtype, count=-1, offset=0, requires_grad=False",
-                            "A tensor on the memory of a bytes-like object.\n\nReference: torch.frombuffer.", kFunction),
+                            "A tensor on the memory of a bytes-like object.\n\nReference: torch.frombuffer.",
+                            kFunction),
       op<&to_numpy>("numpy", "input, *, force=False",
                     "A NumPy array on the memory of this tensor, which it keeps alive.\n\nforce detaches, and copies "
                     "from another device. Raises: TypeError for another device or bfloat16; BolideError if it "
@@ -161,6 +165,7 @@ std::vector<Op> interop_rows() {
                   "cannot be met.",
                   kMethod),
       op<&dlpack_device>("__dlpack_device__", "input", "(device type, device number) in DLPack's numbers.", kMethod),
+      op<&capsule_of>("to_dlpack", "tensor", "tensor.__dlpack__().\n\nReference: torch.to_dlpack.", kFunction),
       op<&from_dlpack>("from_dlpack", "x, *, device=None, copy=None",
                        "A tensor on the memory of any object with __dlpack__ and __dlpack_device__.\n\ncopy: True "
                        "always copies, False never does, None only where it must. Raises: BufferError if the memory "

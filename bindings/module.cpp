@@ -1,6 +1,7 @@
 // module.cpp - the extension module bolide._C: the op table, the types, and what pybind11 binds beside them.
 #include "bindings/module.h"
 
+#include <deque>
 #include <limits>
 #include <numbers>
 
@@ -28,24 +29,37 @@ const std::vector<Op>& table() {
   return *all;
 }
 
-PyMethodDef definition(const Op& op, _PyCFunctionFastWithKeywords f) {
+// The docstring, with the signature in front in the form that inspect.signature() and help() read.
+const char* doc_with_signature(const Op& op, bool method) {
+  static auto* texts = new std::deque<std::string>;
+  if (op.arguments.find(" | ") != std::string::npos) return op.doc.c_str();
+  std::string arguments = op.arguments;
+  if (const size_t dots = arguments.find("..."); dots != std::string::npos) {
+    const size_t start = arguments.rfind(' ', dots) == std::string::npos ? 0 : arguments.rfind(' ', dots) + 1;
+    arguments = arguments.substr(0, start) + "*" + arguments.substr(start, dots - start) + arguments.substr(dots + 3);
+    if (const size_t star = arguments.find(", *, "); star != std::string::npos) arguments.erase(star, 3);
+  }
+  if (method) arguments = "$self" + arguments.substr(std::min(arguments.find(','), arguments.size()));
+  else arguments = arguments.empty() ? "$module" : "$module, " + arguments;
+  return texts->emplace_back(op.name + "(" + arguments + ")\n--\n\n" + op.doc).c_str();
+}
+PyMethodDef definition(const Op& op, _PyCFunctionFastWithKeywords f, bool method) {
   return {op.name.c_str(), reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(f)),
-          METH_FASTCALL | METH_KEYWORDS, op.doc.c_str()};
+          METH_FASTCALL | METH_KEYWORDS, doc_with_signature(op, method)};
 }
 
 // Functions and methods of the table; with two rows of one name and place the first counts.
 void split_table(std::vector<PyMethodDef>& functions, std::vector<PyMethodDef>& methods) {
   for (const Op& op : table()) {
     if (op.prepare) op.prepare(op.name.c_str(), op.arguments.c_str());
-    if (op.where != kMethod) functions.push_back(definition(op, op.function));
-    if (op.where != kFunction) methods.push_back(definition(op, op.method));
+    if (op.where != kMethod) functions.push_back(definition(op, op.function, false));
+    if (op.where != kFunction) methods.push_back(definition(op, op.method, true));
   }
   functions.push_back({}), methods.push_back({});
 }
 
 std::vector<PyGetSetDef> properties() {
-  std::vector<PyGetSetDef> out = {
-      {"__dict__", get_dict, PyObject_GenericSetDict, "Attributes set from Python.", nullptr}};
+  std::vector<PyGetSetDef> out = {{"__dict__", get_dict, set_dict, "Attributes set from Python.", nullptr}};
   for (const Property& p : tensor_properties()) out.push_back({p.name, p.get, p.set, p.doc, nullptr});
   out.push_back({});
   return out;
@@ -56,7 +70,8 @@ std::string stub_text() {
   std::string functions, tensor = "class Tensor:\n    def __init__(self, data: Any = ...) -> None: ...\n";
   for (const Property& p : tensor_properties()) {
     tensor += std::string("    @property\n    def ") + p.name + "(self) -> " + p.type + ": ...\n";
-    if (p.set) tensor += std::string("    @") + p.name + ".setter\n    def " + p.name + "(self, value: Any) -> None: ...\n";
+    if (p.set)
+      tensor += std::string("    @") + p.name + ".setter\n    def " + p.name + "(self, value: Any) -> None: ...\n";
   }
   for (const Op& op : table()) {
     if (op.where != kMethod) functions += op.stub(op.name.c_str(), false);

@@ -12,9 +12,7 @@ Tensor where_both(const Arg& condition, const Arg& input, const Arg& other) {
     raise(ErrorKind::Type, "where", "a condition as Tensor", "three numbers");
   return where(condition, input, other);
 }
-TensorList where_true(const Tensor& condition) {
-  return unbind(nonzero(condition), 1);
-}
+TensorList where_true(const Tensor& condition) { return unbind(nonzero(condition), 1); }
 Tensor where_method(const Tensor& input, const Tensor& condition, const Arg& other) {
   return where(condition, input, other);
 }
@@ -50,9 +48,7 @@ bool equal(const Tensor& a, const Tensor& b) {
   if (a.sizes() != b.sizes()) return false;
   return item(all(eq(a, b))).integer != 0;
 }
-bool is_floating(const Arg& a) {
-  return a.tensor ? is_float(a.tensor->dtype()) : a.scalar.kind == Scalar::Float;
-}
+bool is_floating(const Arg& a) { return a.tensor ? is_float(a.tensor->dtype()) : a.scalar.kind == Scalar::Float; }
 Arg without_sign(const Arg& a, Tensor& made) {  // with slope 1 at 0, unlike abs
   if (!a.tensor) return a.scalar.kind == Scalar::Float ? Arg(std::abs(a.scalar.real)) : Arg(std::abs(a.scalar.integer));
   return Arg(made = where(Arg(lt(a, 0)), Arg(neg(a)), a));
@@ -70,8 +66,8 @@ Tensor fmod(const Arg& a, const Arg& b) {
 }
 Tensor nan_to_num(const Tensor& x, double nan, std::optional<double> high, std::optional<double> low) {
   if (!is_float(x.dtype())) return clone(x);
-  const double most = x.dtype() == DType::F64   ? std::numeric_limits<double>::max()
-                      : x.dtype() == DType::F16 ? 65504.0
+  const double most = x.dtype() == DType::F64    ? std::numeric_limits<double>::max()
+                      : x.dtype() == DType::F16  ? 65504.0
                       : x.dtype() == DType::BF16 ? 3.3895313892515355e38
                                                  : double(std::numeric_limits<float>::max());
   Tensor y = where(Arg(isnan(x)), Arg(nan), x);
@@ -91,8 +87,7 @@ std::vector<Op> composed_rows() {
           "is true, one tensor of int64 per dimension.\n\nRaises: ShapeError if the shapes do not broadcast.\n"
           "Example: >>> bolide.where(x > 0, x, 0.0)\nReference: torch.where.",
           kFunction),
-      op<&where_method>("where", "input, condition, other", "input where condition is true, other elsewhere.",
-                        kMethod),
+      op<&where_method>("where", "input, condition, other", "input where condition is true, other elsewhere.", kMethod),
       op<&gelu_named>("gelu", "input, approximate='none'",
                       "x * Phi(x), with the distribution function of the normal distribution; 'tanh' approximates it."
                       "\n\nFloating dtypes, any shape.\nReference: torch.nn.functional.gelu."),

@@ -3,6 +3,9 @@
 #include "runtime/autograd.h"
 
 namespace bolide::python {
+
+void record_on(const Tensor& t, PyObject* stream);  // services.cpp
+
 namespace {
 
 using OptionalInt = std::optional<int64_t>;
@@ -165,6 +168,9 @@ std::vector<Op> copy_rows() {
       op<&has_complex>("is_complex", "input", "Is the dtype a complex one?"),
       op<&has_sign>("is_signed", "input", "Can the dtype hold negative numbers?"),
       op<&is_tensor_object>("is_tensor", "obj", "Is it a Tensor?", kFunction),
+      op<&record_on>("record_stream", "input, stream",
+                     "Says that work on this stream uses the tensor: its memory is not reused before that is done.",
+                     kMethod),
       op<&never>("is_pinned", "input", "Is the memory page-locked?", kMethod),
       op<&itself>("pin_memory", "input", "Itself: bolide copies to a device from any memory.", kMethod),
   };

@@ -21,6 +21,7 @@ struct Row {
   const OpInfo* info;
   Extra extra = Extra::kNone;
   Signature signature, inplace_signature;
+  std::string text, inplace_text;  // of the signatures
   std::string inplace_name;
   int tensors() const { return info->arity - info->scalars; }
 };
@@ -87,7 +88,8 @@ Scalar end_of_range(const Inputs& in, PyObject* other_bound, bool high) {
   bool floating = is_float(x.dtype());
   if (is_tensor(other_bound)) floating |= is_float(unwrap(other_bound).dtype());
   else floating |= PyFloat_Check(other_bound);
-  if (floating) return Scalar(high ? std::numeric_limits<double>::infinity() : -std::numeric_limits<double>::infinity());
+  if (floating)
+    return Scalar(high ? std::numeric_limits<double>::infinity() : -std::numeric_limits<double>::infinity());
   int bits = int(8 * item_size(x.dtype()));
   if (is_tensor(other_bound)) bits = std::max(bits, int(8 * unwrap(other_bound).item_size()));
   if (x.dtype() == DType::U8 && bits == 8) return Scalar(int64_t(high ? 255 : 0));
@@ -179,9 +181,7 @@ PyObject* call(const Row& row, Form form, PyObject* self, PyObject* const* args,
   } catch (const Mismatch& e) {
     const size_t i = size_t(std::find(b.slots, b.slots + signature.count, e.got) - b.slots);
     return raise_current(name, i < size_t(signature.count) ? PyUnicode_AsUTF8(signature.names[i]) : "");
-  } catch (...) {
-    return raise_current(name);
-  }
+  } catch (...) { return raise_current(name); }
 }
 
 template <ElementwiseOp op, Form form>
@@ -205,12 +205,23 @@ constexpr Special kSpecials[] = {
     {"addcmul", Extra::kValue, nullptr, "value=1"},
     {"addcdiv", Extra::kValue, nullptr, "value=1"},
 };
-constexpr std::pair<const char*, const char*> kAliases[] = {
-    {"neg", "negative"},     {"abs", "absolute"},     {"sub", "subtract"},     {"mul", "multiply"},
-    {"div", "divide"},       {"div", "true_divide"},  {"invert", "bitwise_not"}, {"gt", "greater"},
-    {"ge", "greater_equal"}, {"lt", "less"},          {"le", "less_equal"},    {"ne", "not_equal"},
-    {"clamp", "clip"},       {"trunc", "fix"},        {"atan", "arctan"},      {"atan2", "arctan2"},
-    {"log_sigmoid", "logsigmoid"}};
+constexpr std::pair<const char*, const char*> kAliases[] = {{"neg", "negative"},
+                                                            {"abs", "absolute"},
+                                                            {"sub", "subtract"},
+                                                            {"mul", "multiply"},
+                                                            {"div", "divide"},
+                                                            {"div", "true_divide"},
+                                                            {"invert", "bitwise_not"},
+                                                            {"gt", "greater"},
+                                                            {"ge", "greater_equal"},
+                                                            {"lt", "less"},
+                                                            {"le", "less_equal"},
+                                                            {"ne", "not_equal"},
+                                                            {"clamp", "clip"},
+                                                            {"trunc", "fix"},
+                                                            {"atan", "arctan"},
+                                                            {"atan2", "arctan2"},
+                                                            {"log_sigmoid", "logsigmoid"}};
 // These have another face in Python: ops_composed.cpp.
 constexpr const char* kHidden[] = {"gelu_erf", "gelu_tanh", "where"};
 
@@ -226,8 +237,10 @@ std::string doc_of(const OpInfo& info, const std::string& name) {
   out += info.result == Result::boolean    ? "; gives bool."
          : info.result == Result::floating ? "; other inputs become float32."
                                            : ".";
-  out += "\n\nRaises: ShapeError if the shapes do not broadcast; DTypeError for a dtype that it cannot compute in."
-         "\nExample: >>> " + example_of(info, name) + "\nReference: torch." + name + ".";
+  out +=
+      "\n\nRaises: ShapeError if the shapes do not broadcast; DTypeError for a dtype that it cannot compute in."
+      "\nExample: >>> " +
+      example_of(info, name) + "\nReference: torch." + name + ".";
   return out;
 }
 
@@ -235,12 +248,12 @@ std::string stub(const Signature& s, const Row& row, const char* name, bool meth
   const char* types[kMaxParameters];
   for (int i = 0; i < s.count; i++) {
     const std::string_view argument = PyUnicode_AsUTF8(s.names[i]);
-    types[i] = argument == "out"             ? "Tensor | None"
-               : argument == "rounding_mode" ? "str | None"
-               : argument == "decimals"      ? "int"
+    types[i] = argument == "out"                      ? "Tensor | None"
+               : argument == "rounding_mode"          ? "str | None"
+               : argument == "decimals"               ? "int"
                : row.extra == Extra::kBounds && i > 0 ? "Tensor | Number | None"
-               : i >= row.tensors()          ? "Number"
-                                             : "Tensor | Number";
+               : i >= row.tensors()                   ? "Number"
+                                                      : "Tensor | Number";
   }
   return (method ? "    " : "") + stub_of(name, s, types, "Tensor", method);
 }
@@ -263,7 +276,9 @@ void set_signatures(Row& row) {
     if (s.more) more = s.more;
   }
   const std::string own = text + (more.empty() ? "" : ", *, " + more);
-  row.signature = parse_signature(text + ", *, " + (more.empty() ? "" : more + ", ") + "out=None");
+  row.text = text + ", *, " + (more.empty() ? "" : more + ", ") + "out=None";
+  row.inplace_text = own;
+  row.signature = parse_signature(row.text);
   row.inplace_signature = parse_signature(own);
 }
 
@@ -276,8 +291,9 @@ void add_rows(std::vector<Op>& out) {
   const std::string name = row.info->name;
   for (const char* hidden : kHidden)
     if (name == hidden) return;
-  const Op pure = {name, row.info->arguments, doc_of(*row.info, name), kBoth, entry<op, Form::kFunction>,
-                   entry<op, Form::kMethod>, nullptr, stub_out<op>};
+  const Op pure = {
+      name,    row.text,    doc_of(*row.info, name), kBoth, entry<op, Form::kFunction>, entry<op, Form::kMethod>,
+      nullptr, stub_out<op>};
   out.push_back(pure);
   std::vector<std::string> names = {name};
   for (auto& [of, alias] : kAliases) {
@@ -287,9 +303,8 @@ void add_rows(std::vector<Op>& out) {
   }
   if (row.info->forms != Forms::inplace) return;
   for (const std::string& n : names)
-    out.push_back({n + "_", row.info->arguments,
-                   "In-place form of " + n + "(): changes the tensor and returns it.", kMethod, nullptr,
-                   entry<op, Form::kInplace>, nullptr, stub_inplace<op>});
+    out.push_back({n + "_", row.inplace_text, "In-place form of " + n + "(): changes the tensor and returns it.",
+                   kMethod, nullptr, entry<op, Form::kInplace>, nullptr, stub_inplace<op>});
 }
 
 }  // namespace

@@ -32,7 +32,8 @@ Dims convolution_padding(PyObject* padding, const Tensor& weight, const Dims& st
         [&] { return str("'", name, "'"); });
   check(stride[0] == 1 && stride[1] == 1, ErrorKind::Value, "conv2d", "stride 1 with padding 'same'",
         [&] { return stride.text(); });
-  check(weight.rank() == 4, ErrorKind::Shape, "conv2d", "a weight of 4 dimensions", [&] { return weight.sizes().text(); });
+  check(weight.rank() == 4, ErrorKind::Shape, "conv2d", "a weight of 4 dimensions",
+        [&] { return weight.sizes().text(); });
   Dims out(2);
   for (int i = 0; i < 2; i++) {
     const int64_t total = dilation[i] * (weight.size(2 + i) - 1);
@@ -88,9 +89,7 @@ Tensor outer(const Tensor& a, const Tensor& b) {
     raise(ErrorKind::Shape, "outer", "two vectors", str(a.sizes().text(), " and ", b.sizes().text()));
   return mul(unsqueeze(a, 1), b);
 }
-Tensor scaled(const Tensor& x, const Scalar& s) {
-  return s.kind <= Scalar::Int && s.integer == 1 ? x : mul(x, s);
-}
+Tensor scaled(const Tensor& x, const Scalar& s) { return s.kind <= Scalar::Int && s.integer == 1 ? x : mul(x, s); }
 Tensor addmm(const Tensor& x, const Tensor& a, const Tensor& b, const Scalar& beta, const Scalar& alpha) {
   return add(scaled(x, beta), scaled(mm(a, b), alpha));
 }

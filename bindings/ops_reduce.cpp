@@ -67,15 +67,18 @@ Tensor count_nonzero(const Tensor& x, const OptionalDims& dims) { return sum(ne(
 
 std::string doc_of(const ReductionInfo& info) {
   std::string out = info.doc;
-  out += "\n\nOver dim (an int, or several), or over all elements; keepdim keeps reduced dimensions with size 1. "
-         "Computes in " + dtypes_text(info.dtypes) + ".";
-  out += info.result == Result::sum        ? " Integers and bool give int64."
-         : info.result == Result::boolean  ? " Gives bool."
-                                           : "";
+  out +=
+      "\n\nOver dim (an int, or several), or over all elements; keepdim keeps reduced dimensions with size 1. "
+      "Computes in " +
+      dtypes_text(info.dtypes) + ".";
+  out += info.result == Result::sum       ? " Integers and bool give int64."
+         : info.result == Result::boolean ? " Gives bool."
+                                          : "";
   out += info.empty == Empty::raises ? " Of no elements it raises ShapeError." : "";
-  return out + "\n\nRaises: IndexError for a dim that is not there; DTypeError for a dtype outside of these.\n"
-               "Example: >>> bolide." + std::string(info.name) + "(bolide.ones(2, 3), dim=0)\nReference: torch." +
-         info.name + ".";
+  return out +
+         "\n\nRaises: IndexError for a dim that is not there; DTypeError for a dtype outside of these.\n"
+         "Example: >>> bolide." +
+         std::string(info.name) + "(bolide.ones(2, 3), dim=0)\nReference: torch." + info.name + ".";
 }
 // What each line takes; var has rows of its own.
 template <ReductionOp kOp>
@@ -120,9 +123,10 @@ std::vector<Op> reduction_rows() {
           "std", spread_text,
           "Standard deviation: the root of var().\n\n"
           "Example: >>> bolide.std(bolide.tensor([1.0, 2.0, 4.0]))\nReference: torch.std."),
-      op<&norm>("norm", "input, p='fro', dim=None, keepdim=False, dtype=None",
-                "The p-norm of the elements, over dim or of all; 'fro' is 2.\n\n"
-                "Raises: DTypeError unless floating.\nExample: >>> bolide.norm(bolide.ones(4))\nReference: torch.norm."),
+      op<&norm>(
+          "norm", "input, p='fro', dim=None, keepdim=False, dtype=None",
+          "The p-norm of the elements, over dim or of all; 'fro' is 2.\n\n"
+          "Raises: DTypeError unless floating.\nExample: >>> bolide.norm(bolide.ones(4))\nReference: torch.norm."),
       op<&count_nonzero>("count_nonzero", "input, dim=None",
                          "How many elements are not zero.\n\nReference: torch.count_nonzero."),
   };

@@ -44,8 +44,7 @@ Tensor repeat(const Tensor& x, const Dims& times) {
   return reshape(contiguous(expand(reshape(x, split_sizes), expanded)), result);
 }
 Tensor repeat_interleave(const Tensor& x, int64_t repeats, std::optional<int64_t> dim) {
-  check(repeats >= 0, ErrorKind::Value, "repeat_interleave", "repeats of zero or more",
-        [&] { return str(repeats); });
+  check(repeats >= 0, ErrorKind::Value, "repeat_interleave", "repeats of zero or more", [&] { return str(repeats); });
   const Tensor source = dim ? x : ravel(x);
   const int d = wrap_dim("repeat_interleave", dim.value_or(0), source.rank());
   Dims expanded = source.sizes(), result = source.sizes();
@@ -64,15 +63,17 @@ std::vector<Op> shape_rows() {
                      "the sizes do not fit, or the strides allow no view (reshape() copies then).\n"
                      "Example: >>> bolide.arange(6).view(2, 3)\nReference: torch.Tensor.view.",
                      kMethod),
-      op<&reshape_dims>("reshape", "input, shape...",
-                        "The same elements with other sizes: a view where possible, else a copy; one -1 is inferred.\n\n"
-                        "Raises: ShapeError if the sizes do not fit.\nExample: >>> bolide.arange(6).reshape(2, -1)\n"
-                        "Reference: torch.reshape."),
+      op<&reshape_dims>(
+          "reshape", "input, shape...",
+          "The same elements with other sizes: a view where possible, else a copy; one -1 is inferred.\n\n"
+          "Raises: ShapeError if the sizes do not fit.\nExample: >>> bolide.arange(6).reshape(2, -1)\n"
+          "Reference: torch.reshape."),
       op<&view_as>("view_as", "input, other", "view() with the sizes of other.", kMethod),
       op<&reshape_as>("reshape_as", "input, other", "reshape() with the sizes of other.", kMethod),
       op<&flatten>("flatten", "input, start_dim=0, end_dim=-1",
                    "Dimensions start_dim to end_dim joined into one.\n\nReference: torch.flatten."),
-      op<&unflatten>("unflatten", "input, dim, sizes", "One dimension split into several.\n\nReference: torch.unflatten."),
+      op<&unflatten>("unflatten", "input, dim, sizes",
+                     "One dimension split into several.\n\nReference: torch.unflatten."),
       op<&ravel>("ravel", "input", "As one dimension.\n\nReference: torch.ravel."),
       op<&transpose>("transpose", "input, dim0, dim1",
                      "Two dimensions swapped: a view.\n\nRaises: IndexError for a dim that is not there.\n"
@@ -85,26 +86,27 @@ std::vector<Op> shape_rows() {
                    "Dimensions moved to other places: a view.\n\nReference: torch.movedim."),
       op<&squeeze>("squeeze", "input, dim=None",
                    "Without dimensions of size 1, all or those in dim: a view.\n\nReference: torch.squeeze."),
-      op<&unsqueeze>("unsqueeze", "input, dim", "With a new dimension of size 1: a view.\n\nReference: torch.unsqueeze."),
+      op<&unsqueeze>("unsqueeze", "input, dim",
+                     "With a new dimension of size 1: a view.\n\nReference: torch.unsqueeze."),
       op<&expand>("expand", "input, size...",
                   "Dimensions of size 1 repeated without a copy; -1 keeps a size.\n\nReference: torch.Tensor.expand.",
                   kMethod),
       op<&expand_as>("expand_as", "input, other", "expand() to the sizes of other.", kMethod),
       op<&broadcast_to>("broadcast_to", "input, size", "expand() to size.\n\nReference: torch.broadcast_to."),
       op<&bolide::select>("select", "input, dim, index", "One place along dim: a view.\n\nReference: torch.select."),
-      op<&narrow_dims>("narrow", "input, dim, start, length",
-                       "A range along dim: a view.\n\nReference: torch.narrow."),
+      op<&narrow_dims>("narrow", "input, dim, start, length", "A range along dim: a view.\n\nReference: torch.narrow."),
       op<&diagonal>("diagonal", "input, offset=0, dim1=0, dim2=1", "A diagonal: a view.\n\nReference: torch.diagonal."),
       op<&view_strided>("as_strided", "input, size, stride, storage_offset=None",
                         "A view with these strides, in elements.\n\nRaises: ShapeError beyond the storage.\n"
                         "Reference: torch.as_strided."),
       op<&split_any>("split", "tensor, split_size_or_sections, dim=0",
                      "Parts of a size, or of the listed sizes, along dim: views.\n\nReference: torch.split."),
-      op<&chunk>("chunk", "input, chunks, dim=0", "At most `chunks` equal parts along dim: views.\n\nReference: torch.chunk."),
+      op<&chunk>("chunk", "input, chunks, dim=0",
+                 "At most `chunks` equal parts along dim: views.\n\nReference: torch.chunk."),
       op<&unbind>("unbind", "input, dim=0", "All places along dim: views.\n\nReference: torch.unbind."),
       op<&flip>("flip", "input, dims...", "A copy with dimensions reversed.\n\nReference: torch.flip."),
-      op<&repeat>("repeat", "input, repeats...", "A copy with every dimension repeated.\n\nReference: torch.Tensor.repeat.",
-                  kMethod),
+      op<&repeat>("repeat", "input, repeats...",
+                  "A copy with every dimension repeated.\n\nReference: torch.Tensor.repeat.", kMethod),
       op<&repeat_interleave>("repeat_interleave", "input, repeats, dim=None",
                              "Every place along dim repeated; flattened without dim.\n\nReference: "
                              "torch.repeat_interleave."),

@@ -17,9 +17,7 @@ PyObject* device(PyObject* self, void*) {
   return guarded("device", [&] { return device_to_python(unwrap(self).device()); });
 }
 PyObject* ndim(PyObject* self, void*) { return PyLong_FromLong(unwrap(self).rank()); }
-PyObject* nbytes(PyObject* self, void*) {
-  return PyLong_FromLongLong(unwrap(self).numel() * unwrap(self).item_size());
-}
+PyObject* nbytes(PyObject* self, void*) { return PyLong_FromLongLong(unwrap(self).numel() * unwrap(self).item_size()); }
 PyObject* itemsize(PyObject* self, void*) { return PyLong_FromLongLong(unwrap(self).item_size()); }
 PyObject* is_cuda(PyObject* self, void*) { return PyBool_FromLong(!unwrap(self).device().is_cpu()); }
 PyObject* is_cpu(PyObject* self, void*) { return PyBool_FromLong(unwrap(self).device().is_cpu()); }

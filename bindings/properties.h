@@ -10,7 +10,7 @@ struct Property {
   const char* name;
   getter get;
   setter set;        // null: read-only
-  const char *type;  // in stubs
+  const char* type;  // in stubs
   const char* doc;
 };
 const std::vector<Property>& tensor_properties();  // properties.cpp

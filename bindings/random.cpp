@@ -66,8 +66,7 @@ Tensor uniform(const Dims& size, PyObject* generator, OptionalDType dtype, Optio
   DrawFrom draw(generator);
   return with_grad(rand(size, options_of(dtype, device)), requires_grad);
 }
-Tensor gaussian(const Dims& size, PyObject* generator, OptionalDType dtype, OptionalDevice device,
-                bool requires_grad) {
+Tensor gaussian(const Dims& size, PyObject* generator, OptionalDType dtype, OptionalDevice device, bool requires_grad) {
   DrawFrom draw(generator);
   return with_grad(randn(size, options_of(dtype, device)), requires_grad);
 }
@@ -142,35 +141,43 @@ RandomState unpack(const Tensor& t) {
 }  // namespace
 
 void add_random(py::module_& m) {
-  py::class_<Generator>(m, "Generator", "Generator(device='cpu')\n\nA stream of random numbers of its own.\n\n"
-                                        "Reference: torch.Generator.")
+  py::class_<Generator>(m, "Generator",
+                        "Generator(device='cpu')\n\nA stream of random numbers of its own.\n\n"
+                        "Reference: torch.Generator.")
       .def(py::init([](const py::object&) { return Generator{}; }), py::arg("device") = py::none())
-      .def("manual_seed",
-           [](py::object self, const py::int_& seed) {
-             set_state(self.cast<Generator&>(), {seed_of(seed), 0});
-             return self;
-           },
-           py::arg("seed"), "Starts again from this number.")
-      .def("initial_seed", [](const Generator& g) { return state_of(g).seed; }, "The seed.")
-      .def("get_state", [](const Generator& g) { return pack(state_of(g)); }, "The state, as bytes.")
-      .def("set_state", [](Generator& g, const Tensor& t) { set_state(g, unpack(t)); }, py::arg("new_state"),
-           "Takes up a state again.")
-      .def_property_readonly("device", [](const Generator&) { return py::reinterpret_steal<py::object>(device_to_python({})); });
+      .def(
+          "manual_seed",
+          [](py::object self, const py::int_& seed) {
+            set_state(self.cast<Generator&>(), {seed_of(seed), 0});
+            return self;
+          },
+          py::arg("seed"), "Starts again from this number.")
+      .def(
+          "initial_seed", [](const Generator& g) { return state_of(g).seed; }, "The seed.")
+      .def(
+          "get_state", [](const Generator& g) { return pack(state_of(g)); }, "The state, as bytes.")
+      .def(
+          "set_state", [](Generator& g, const Tensor& t) { set_state(g, unpack(t)); }, py::arg("new_state"),
+          "Takes up a state again.")
+      .def_property_readonly("device",
+                             [](const Generator&) { return py::reinterpret_steal<py::object>(device_to_python({})); });
   Generator standard;
   standard.is_default = true;
   const py::object generator = py::cast(standard);
   m.attr("default_generator") = generator;
-  m.def("manual_seed",
-        [generator](const py::int_& seed) {
-          manual_seed(seed_of(seed));
-          return generator;
-        },
-        py::arg("seed"),
-        "Starts the random numbers again from this number, on every device.\n\nReference: torch.manual_seed.");
+  m.def(
+      "manual_seed",
+      [generator](const py::int_& seed) {
+        manual_seed(seed_of(seed));
+        return generator;
+      },
+      py::arg("seed"),
+      "Starts the random numbers again from this number, on every device.\n\nReference: torch.manual_seed.");
   m.def("initial_seed", [] { return initial_seed(); }, "The seed of the random numbers.");
   m.def("get_rng_state", [] { return pack(random_state()); }, "The state of the random numbers, as bytes.");
-  m.def("set_rng_state", [](const Tensor& t) { set_random_state(unpack(t)); }, py::arg("new_state"),
-        "Takes up a state again.");
+  m.def(
+      "set_rng_state", [](const Tensor& t) { set_random_state(unpack(t)); }, py::arg("new_state"),
+      "Takes up a state again.");
 }
 
 std::vector<Op> random_rows() {

@@ -155,6 +155,11 @@ PyObject* get_dict(PyObject* self, void* closure) {
   return PyObject_GenericGetDict(self, closure);
 }
 
+int set_dict(PyObject* self, PyObject* value, void* closure) {
+  track(self);
+  return PyObject_GenericSetDict(self, value, closure);
+}
+
 void drop_reference(void* object) noexcept {
   if (!object || !Py_IsInitialized()) return;  // the interpreter has gone, and its objects with it
   if (PyGILState_Check()) {
@@ -195,8 +200,8 @@ void make_tensor_type(PyObject* module, PyMethodDef* methods, PyGetSetDef* prope
                                     {Py_tp_setattro, reinterpret_cast<void*>(set_attribute)}};
   slots.insert(slots.end(), more.begin(), more.end());
   slots.push_back({0, nullptr});
-  PyType_Spec spec = {"bolide.Tensor", sizeof(Object), 0,
-                      Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_HAVE_GC, slots.data()};
+  PyType_Spec spec = {"bolide.Tensor", sizeof(Object), 0, Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_HAVE_GC,
+                      slots.data()};
   tensor_type = reinterpret_cast<PyTypeObject*>(PyType_FromModuleAndSpec(module, &spec, nullptr));
   if (!tensor_type) throw pybind11::error_already_set();
 }

@@ -26,9 +26,7 @@ struct Object {
 
 inline PyTypeObject* tensor_type = nullptr;
 
-inline bool is_tensor(PyObject* o) {
-  return Py_TYPE(o) == tensor_type || PyType_IsSubtype(Py_TYPE(o), tensor_type);
-}
+inline bool is_tensor(PyObject* o) { return Py_TYPE(o) == tensor_type || PyType_IsSubtype(Py_TYPE(o), tensor_type); }
 inline Object* object_of(PyObject* o) { return reinterpret_cast<Object*>(o); }
 inline Tensor& unwrap(PyObject* o) { return object_of(o)->tensor; }
 
@@ -74,6 +72,7 @@ inline void track(PyObject* self) {
   if (!PyObject_GC_IsTracked(self)) PyObject_GC_Track(self);
 }
 PyObject* get_dict(PyObject* self, void* closure);  // Tensor.__dict__
+int set_dict(PyObject* self, PyObject* value, void* closure);
 
 // Makes the type from the tables that the other files fill in; slots: what operators.cpp and indexing.cpp add.
 void make_tensor_type(PyObject* module, PyMethodDef* methods, PyGetSetDef* properties,

@@ -9,8 +9,6 @@ fashion_mnist.png.
 import argparse
 from pathlib import Path
 
-from tqdm import tqdm
-
 import bolide
 from bolide import nn
 from bolide.datasets import FASHION_MNIST_CLASSES, fashion_mnist
@@ -19,6 +17,7 @@ from bolide.nn.functional import cross_entropy
 from bolide.optim.lr_scheduler import CosineAnnealingLR
 from bolide.utils.data import DataLoader, TensorDataset
 from bolide.visualization import training_report
+from tqdm import tqdm
 
 
 def make_model():

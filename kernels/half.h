@@ -8,8 +8,12 @@
 
 namespace bolide::inline BOLIDE_ISA {
 
-struct F16 { uint16_t bits; };
-struct BF16 { uint16_t bits; };
+struct F16 {
+  uint16_t bits;
+};
+struct BF16 {
+  uint16_t bits;
+};
 
 BOLIDE_FN float to_float(BF16 x) { return from_bits<float>(int32_t(uint32_t(x.bits) << 16)).v; }
 BOLIDE_FN float to_float(F16 x) {

@@ -12,8 +12,7 @@
 
 namespace bolide::inline BOLIDE_ISA {
 
-inline constexpr double kLn2 = 0.693147180559945309, kLn10 = 2.30258509299404568,
-                        kTwoByRootPi = 1.12837916709551257;
+inline constexpr double kLn2 = 0.693147180559945309, kLn10 = 2.30258509299404568, kTwoByRootPi = 1.12837916709551257;
 
 #define BOLIDE_MATH template <class T> BOLIDE_FN Num<T>
 
@@ -36,8 +35,7 @@ BOLIDE_FN X polynomial(X x, double first, C... rest) {
 
 // -------------------------------------------------------------------------- signs, order, rounding
 BOLIDE_MATH abs(Num<T> x) {
-  if constexpr (std::is_floating_point_v<T>)
-    return from_bits<T>(bits(x) & std::numeric_limits<IntOf<T>>::max());
+  if constexpr (std::is_floating_point_v<T>) return from_bits<T>(bits(x) & std::numeric_limits<IntOf<T>>::max());
   else return select(x < 0, -x, x);
 }
 BOLIDE_MATH copysign(Num<T> x, std::type_identity_t<Num<T>> sign) {
@@ -45,7 +43,9 @@ BOLIDE_MATH copysign(Num<T> x, std::type_identity_t<Num<T>> sign) {
   return from_bits<T>((bits(x) & magnitude) | (bits(sign) & ~magnitude));
 }
 template <class T>
-BOLIDE_FN Mask<T> isnan(Num<T> x) { return x != x; }
+BOLIDE_FN Mask<T> isnan(Num<T> x) {
+  return x != x;
+}
 template <class T>
 BOLIDE_FN Mask<T> isinf(Num<T> x) {
   if constexpr (std::is_floating_point_v<T>) return abs(x) == kInf<T>;
@@ -56,12 +56,8 @@ BOLIDE_FN Mask<T> isfinite(Num<T> x) {
   if constexpr (std::is_floating_point_v<T>) return abs(x) < kInf<T>;
   else return x == x;
 }
-BOLIDE_MATH maximum(Num<T> a, std::type_identity_t<Num<T>> b) {
-  return select((a > b) | (a != a), a, b);
-}
-BOLIDE_MATH minimum(Num<T> a, std::type_identity_t<Num<T>> b) {
-  return select((a < b) | (a != a), a, b);
-}
+BOLIDE_MATH maximum(Num<T> a, std::type_identity_t<Num<T>> b) { return select((a > b) | (a != a), a, b); }
+BOLIDE_MATH minimum(Num<T> a, std::type_identity_t<Num<T>> b) { return select((a < b) | (a != a), a, b); }
 BOLIDE_MATH sqrt(Num<T> x) { return T(std::sqrt(x.v)); }
 #define BOLIDE_ROUNDING(name, function)                              \
   BOLIDE_MATH name(Num<T> x) {                                       \
@@ -168,7 +164,7 @@ BOLIDE_FLOAT log(Num<float> x) {
   Num<int32_t> e = (b - 0x3F3504F3) >> 23;  // so that the mantissa lies in [sqrt(1/2), sqrt(2))
   Num<float> t = from_bits<float>(b - (e << 23)) - 1, n = convert<float>(e) - select(tiny, 23, Num<float>(0));
   Num<float> p = polynomial(t, 6.91536807e-2, -1.17898077e-1, 1.18729763e-1, -1.23843485e-1, 1.42186581e-1,
-                           -1.66692508e-1, 2.00022266e-1, -2.49999866e-1, 3.33333104e-1);
+                            -1.66692508e-1, 2.00022266e-1, -2.49999866e-1, 3.33333104e-1);
   Num<float> z = t * t, y = n * 0.693359375 + (t + (z * t * p - n * 2.12194440e-4 - 0.5 * z));
   return select(x > 0, select(x < kInf<float>, y, x), select(x == 0, -kInf<float>, Num<float>(kNan<float>)));
 }
@@ -178,16 +174,16 @@ BOLIDE_FLOAT log1p(Num<float> x) {
 }
 BOLIDE_FLOAT tanh(Num<float> x) {
   Num<float> z = x * x, a = abs(x);
-  Num<float> small = x + x * z * polynomial(z, -5.71703656e-3, 2.0650579e-2, -5.37434953e-2, 1.33314912e-1,
-                                          -3.33332839e-1);
+  Num<float> small =
+      x + x * z * polynomial(z, -5.71703656e-3, 2.0650579e-2, -5.37434953e-2, 1.33314912e-1, -3.33332839e-1);
   return copysign(select(a < 0.625, small, 1 - 2 / (exp(2 * a) + 1)), x);
 }
 BOLIDE_FLOAT erf(Num<float> x) {
   Num<float> z = x * x, a = minimum(abs(x), 4);
-  Num<float> small = x + x * polynomial(z, 8.37759124e-5, -8.14507807e-4, 5.2013048e-3, -2.68595391e-2,
-                                      1.12836987e-1, -3.7612634e-1, 1.28379166e-1);
+  Num<float> small = x + x * polynomial(z, 8.37759124e-5, -8.14507807e-4, 5.2013048e-3, -2.68595391e-2, 1.12836987e-1,
+                                        -3.7612634e-1, 1.28379166e-1);
   Num<float> minus_log_erfc = a * polynomial(a, 4.72243399e-6, -4.29690494e-5, -6.28050561e-5, 2.96641067e-3,
-                                            -2.27323596e-2, 1.05317478e-1, 6.35597296e-1, 1.12855774);
+                                             -2.27323596e-2, 1.05317478e-1, 6.35597296e-1, 1.12855774);
   return select(abs(x) < 0.925, small, copysign(1 - exp(-minus_log_erfc), x));
 }
 
@@ -208,9 +204,9 @@ BOLIDE_FLOAT sin(Num<float> x) { return select(x == 0, x, sin_plus<0>(x)); }  //
 BOLIDE_FLOAT cos(Num<float> x) { return sin_plus<1>(x); }
 BOLIDE_FLOAT atan(Num<float> x) {
   Num<float> a = abs(x), t = select(a > 1, 1 / a, a), z = t * t;
-  Num<float> p = t + t * z * polynomial(z, -1.82718468e-3, 1.10643152e-2, -3.14554694e-2, 5.82343204e-2,
-                                      -8.41944598e-2, 1.09575719e-1, -1.42652446e-1, 1.99986386e-1,
-                                      -3.33333019e-1);
+  Num<float> p = t + t * z *
+                         polynomial(z, -1.82718468e-3, 1.10643152e-2, -3.14554694e-2, 5.82343204e-2, -8.41944598e-2,
+                                    1.09575719e-1, -1.42652446e-1, 1.99986386e-1, -3.33333019e-1);
   return copysign(select(a > 1, 1.57079633 - p, p), x);
 }
 #undef BOLIDE_FLOAT
@@ -263,16 +259,25 @@ concept Numeric = kIsNumber<X>;
 
 // Of logsumexp: where the largest is infinite, exp(inf - inf) must not become NaN.
 template <Numeric X>
-BOLIDE_FN X exp_shifted(X x, X s) { return exp(x - select(isfinite(s), s, X(0))); }
+BOLIDE_FN X exp_shifted(X x, X s) {
+  return exp(x - select(isfinite(s), s, X(0)));
+}
 template <Numeric X>
-BOLIDE_FN X log_shifted(X a, X s) { return log(a) + select(isfinite(s), s, X(0)); }
+BOLIDE_FN X log_shifted(X a, X s) {
+  return log(a) + select(isfinite(s), s, X(0));
+}
 template <Numeric X>
-BOLIDE_FN X normal_cdf(X x) { return 0.5 + 0.5 * erf(x * 0.707106781186547524); }
+BOLIDE_FN X normal_cdf(X x) {
+  return 0.5 + 0.5 * erf(x * 0.707106781186547524);
+}
 template <Numeric X>
-BOLIDE_FN X normal_pdf(X x) { return exp(x * x * -0.5) * 0.398942280401432678; }
+BOLIDE_FN X normal_pdf(X x) {
+  return exp(x * x * -0.5) * 0.398942280401432678;
+}
 template <Numeric X>
 BOLIDE_FN X gelu_tanh_inner(X x) {  // twice the usual u: (1 + tanh(u)) / 2 = sigmoid(2u)
-  return x * (1.59576912160573071 + 0.0713548162726002527 * x * x); }
+  return x * (1.59576912160573071 + 0.0713548162726002527 * x * x);
+}
 template <Numeric X>
 BOLIDE_FN X gelu_tanh_slope(X x) {
   X s = sigmoid(gelu_tanh_inner(x));
@@ -289,10 +294,16 @@ BOLIDE_FN X mish_slope(X x) {
   return t + x * (1 - t * t) * sigmoid(x);
 }
 template <Numeric X>  // of the gradient, at a maximum of a and b or at a minimum of -a and -b
-BOLIDE_FN X share(X a, X b) { return select(a > b, X(1), select(a == b, X(0.5), X(0))); }
+BOLIDE_FN X share(X a, X b) {
+  return select(a > b, X(1), select(a == b, X(0.5), X(0)));
+}
 template <Numeric X>
-BOLIDE_FN X pow_slope(X a, X b) { return select(b == 0, X(0), b * pow(a, b - 1)); }
+BOLIDE_FN X pow_slope(X a, X b) {
+  return select(b == 0, X(0), b * pow(a, b - 1));
+}
 template <Numeric X>
 // The slope of a^b in b is a^b log(a): at a = 0 it is 0 for b >= 0 (0 log 0 is taken as 0).
-BOLIDE_FN X log_or_0(X a, X b) { return select((a == 0) & (b >= 0), X(0), log(a)); }
+BOLIDE_FN X log_or_0(X a, X b) {
+  return select((a == 0) & (b >= 0), X(0), log(a));
+}
 }  // namespace bolide::inline BOLIDE_ISA

@@ -134,8 +134,7 @@ BOLIDE_FN auto gradient_of(const X* x) {
   else return O::template gradient<k>(x[0], x[1], x[2], x[3], x[4]);
 }
 template <class O, int k>
-inline constexpr bool kHasGradient =
-    !std::is_same_v<const decltype(gradient_of<O, k>((Probe*)nullptr)), const None>;
+inline constexpr bool kHasGradient = !std::is_same_v<const decltype(gradient_of<O, k>((Probe*)nullptr)), const None>;
 
 template <class O>
 inline constexpr bool kGivesBool = O::kResult == Result::boolean;
@@ -151,5 +150,5 @@ void for_each_op(F f) {
 #include "kernels/elementwise.def"
 }
 
-}  // inline namespace BOLIDE_ISA
+}  // namespace BOLIDE_ISA
 }  // namespace bolide

@@ -43,8 +43,9 @@ Loaded load_cuda() {
   if (!make) return {{}, str(path, " has no symbol ", kCudaModuleSymbol)};
   const BackendModule* module = make(kBackendModuleVersion);
   if (!module || module->version != kBackendModuleVersion)
-    return {{}, str(path, " is of version ", module ? module->version : 0, ", this is version ",
-                    kBackendModuleVersion, ": install both from one build")};
+    return {{},
+            str(path, " is of version ", module ? module->version : 0, ", this is version ", kBackendModuleVersion,
+                ": install both from one build")};
   if (!module->backend) return {{}, module->problem ? module->problem : "it has no backend"};
   if (module->backend->device_count() == 0) return {{}, "there is no CUDA device"};
   return {{module->backend, module->kernels}, {}};
@@ -73,8 +74,8 @@ bool is_available(DeviceType type) { return type == DeviceType::CPU || cuda().en
 
 void check_device(Device device) {
   const int count = backend_of(device.type).backend->device_count();
-  check(device.index >= 0 && device.index < count, ErrorKind::Runtime, "device",
-        str("an index below ", count), [&] { return name_of(device); });
+  check(device.index >= 0 && device.index < count, ErrorKind::Runtime, "device", str("an index below ", count),
+        [&] { return name_of(device); });
 }
 
 std::string name_of(Device device) {
@@ -92,8 +93,7 @@ Device parse_device(std::string_view text) {
       return device;
     }
     const std::string_view digits = text.substr(colon + 1);
-    if (digits.empty() || digits.size() > 2 || digits.find_first_not_of("0123456789") != std::string_view::npos)
-      break;
+    if (digits.empty() || digits.size() > 2 || digits.find_first_not_of("0123456789") != std::string_view::npos) break;
     device.index = int8_t(std::stoi(std::string(digits)));
     if (device.is_cpu() && device.index > 0) break;
     return device;
@@ -115,7 +115,8 @@ void set_current_device(Device device) {
 }
 
 StreamHandle current_stream(Device device) {
-  if (device.is_cpu()) [[likely]] return {};
+  if (device.is_cpu()) [[likely]]
+    return {};
   if (g_streams && (*g_streams)[size_t(device.index)]) return *(*g_streams)[size_t(device.index)];
   return backend_of(device.type).backend->default_stream(device.index);
 }

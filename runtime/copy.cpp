@@ -37,8 +37,9 @@ void copy_across(const Tensor& to, const Tensor& from) {
     copy_on_device(source, from);
   }
   const Tensor target = to.is_contiguous() ? to : empty(to.sizes(), {to.dtype(), to.device()});
-  const auto kind = far == to.device() ? (from.device().is_cpu() ? Backend::CopyKind::ToDevice : Backend::CopyKind::OnDevice)
-                                       : Backend::CopyKind::ToHost;
+  const auto kind = far == to.device()
+                        ? (from.device().is_cpu() ? Backend::CopyKind::ToDevice : Backend::CopyKind::OnDevice)
+                        : Backend::CopyKind::ToHost;
   BlockingScope scope(true);
   backend_of(far.type).backend->copy_bytes(target.data(), source.data(), size_t(to.numel() * to.item_size()), kind,
                                            current_stream(far));
@@ -107,10 +108,10 @@ void copy_(const Tensor& self, const Tensor& source) {
   bump_version(self);
   if (!recorded) return;
   set_inplace_history(self, make_node("CopyBackward", {&self, &source}, [] {
-    return [](const Tensor& g, Grads& grads) {
-      if (grads.needs(1)) grads[1] = g;
-    };
-  }));
+                        return [](const Tensor& g, Grads& grads) {
+                          if (grads.needs(1)) grads[1] = g;
+                        };
+                      }));
 }
 
 void fill_(const Tensor& self, const Scalar& value) {
@@ -197,12 +198,14 @@ Tensor cat(std::span<const Tensor> tensors, int64_t dim) {
   for (const Tensor& t : tensors) inputs.push_back(&t);
   if (!is_differentiable(dtype) || !wants_grad(inputs)) return y;
   set_history(y, make_node("CatBackward", inputs, [&] {
-    return [d, lengths, flat](const Tensor& g, Grads& grads) {
-      int64_t at = 0;
-      for (int i = 0; i < grads.count(); at += lengths[size_t(i++)])
-        if (grads.needs(i)) grads[i] = flat[size_t(i)] ? empty({0}, {g.dtype(), g.device()}) : narrow(g, d, at, lengths[size_t(i)]);
-    };
-  }));
+                return [d, lengths, flat](const Tensor& g, Grads& grads) {
+                  int64_t at = 0;
+                  for (int i = 0; i < grads.count(); at += lengths[size_t(i++)])
+                    if (grads.needs(i))
+                      grads[i] =
+                          flat[size_t(i)] ? empty({0}, {g.dtype(), g.device()}) : narrow(g, d, at, lengths[size_t(i)]);
+                };
+              }));
   return y;
 }
 
@@ -211,7 +214,8 @@ Tensor stack(std::span<const Tensor> tensors, int64_t dim) {
   TensorList rows;
   for (const Tensor& t : tensors) {
     if (t.sizes() != tensors[0].sizes())
-      raise(ErrorKind::Shape, "stack", "tensors of one shape", str(tensors[0].sizes().text(), " and ", t.sizes().text()));
+      raise(ErrorKind::Shape, "stack", "tensors of one shape",
+            str(tensors[0].sizes().text(), " and ", t.sizes().text()));
     rows.push_back(unsqueeze(t, dim));
   }
   return cat(rows, wrap_dim("stack", dim, tensors[0].rank() + 1));

@@ -15,7 +15,9 @@ constexpr uint32_t kKeep = 512;
 #endif
 
 struct Cache {
-  struct Block { Block* next; };
+  struct Block {
+    Block* next;
+  };
   Block* free[kClasses] = {};
   uint32_t count[kClasses] = {};
 };
@@ -48,7 +50,8 @@ constexpr size_t class_of(size_t bytes) { return (bytes + kStep - 1) / kStep; }
 void* allocate_object(size_t bytes) {
   const size_t c = class_of(bytes);
   Cache* own = cache;
-  if (c >= kClasses || !own || !own->free[c]) [[unlikely]] return allocate_slow(c);
+  if (c >= kClasses || !own || !own->free[c]) [[unlikely]]
+    return allocate_slow(c);
   own->count[c]--;
   return std::exchange(own->free[c], own->free[c]->next);
 }
@@ -56,7 +59,8 @@ void* allocate_object(size_t bytes) {
 void free_object(void* p, size_t bytes) noexcept {
   const size_t c = class_of(bytes);
   Cache* own = cache;
-  if (c >= kClasses || !own || own->count[c] >= kKeep) [[unlikely]] return std::free(p);
+  if (c >= kClasses || !own || own->count[c] >= kKeep) [[unlikely]]
+    return std::free(p);
   own->count[c]++;
   own->free[c] = new (p) Cache::Block{own->free[c]};
 }

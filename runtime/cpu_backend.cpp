@@ -24,8 +24,8 @@ class CpuBackend final : public Backend {
   }
   void* allocate(int, size_t bytes) override {
     // Mapped with room to start at a huge page, so that the kernel can back it with such.
-    char* p = static_cast<char*>(mmap(nullptr, bytes + kHugePage, PROT_READ | PROT_WRITE,
-                                      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0));
+    char* p = static_cast<char*>(
+        mmap(nullptr, bytes + kHugePage, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0));
     if (p == MAP_FAILED) return nullptr;
     char* aligned = p + (kHugePage - reinterpret_cast<uintptr_t>(p) % kHugePage) % kHugePage;
     if (aligned > p) munmap(p, size_t(aligned - p));

@@ -53,7 +53,8 @@ Tensor arange(const Scalar& start, const Scalar& end, const Scalar& step, std::o
   }
   check(step.real != 0, ErrorKind::Value, "arange", "a step that is not 0", [] { return std::string("0"); });
   if ((end.real - start.real) * step.real < 0)
-    raise(ErrorKind::Value, "arange", "an end that the step leads to", str(start.real, " to ", end.real, " by ", step.real));
+    raise(ErrorKind::Value, "arange", "an end that the step leads to",
+          str(start.real, " to ", end.real, " by ", step.real));
   const DType type = dtype.value_or(whole ? DType::I64 : default_dtype());
   int64_t count;
   if (whole) {

@@ -2,7 +2,6 @@
 #pragma once
 #include <algorithm>
 #include <cstdint>
-#include <cstring>
 #include <initializer_list>
 #include <string>
 
@@ -55,7 +54,8 @@ class Dims {
   }
 
   void resize(int rank) {  // new elements are not set
-    if (rank > capacity_) [[unlikely]] grow(rank);
+    if (rank > capacity_) [[unlikely]]
+      grow(rank);
     rank_ = rank;
   }
   void push_back(int64_t value) { resize(rank_ + 1), data()[rank_ - 1] = value; }
@@ -86,17 +86,25 @@ class Dims {
   }
 
  private:
-  void copy(const Dims& o) {  // all of inline_ at once: its size is known, and that is faster than a loop
+  void copy(const Dims& o) {
     resize(o.rank_);
     if (heap_ || o.heap_) std::copy(o.begin(), o.end(), begin());
-    else std::memcpy(inline_, o.inline_, sizeof inline_);
+    else copy_inline(o);
   }
   void take(Dims& o) noexcept {
     rank_ = o.rank_, capacity_ = o.capacity_, heap_ = o.heap_;
-    std::memcpy(inline_, o.inline_, sizeof inline_);
+    copy_inline(o);
     o.heap_ = nullptr, o.rank_ = 0, o.capacity_ = kInline;
   }
 
+  // One number at a time: they have often just been written, and a load of two at once would wait for both stores.
+  void copy_inline(const Dims& o) {
+    for (int i = 0; i < kInline; i++) {
+      int64_t value = o.inline_[i];
+      asm("" : "+r"(value));  // keeps the compiler from joining them
+      inline_[i] = value;
+    }
+  }
   [[gnu::noinline]] void grow(int rank) {
     if (rank > kMaxRank) raise(ErrorKind::Shape, "shape", str("at most ", kMaxRank, " dimensions"), str(rank));
     int64_t* larger = new int64_t[kMaxRank];

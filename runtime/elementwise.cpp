@@ -29,7 +29,8 @@ struct Prepared {
 }
 
 bool keeps(DType dtype, const Scalar& s) {  // does this number leave the dtype of a tensor as it is?
-  return s.kind == Scalar::Bool || (s.kind == Scalar::Int ? dtype != DType::Bool : s.kind == Scalar::Float && is_float(dtype));
+  return s.kind == Scalar::Bool ||
+         (s.kind == Scalar::Int ? dtype != DType::Bool : s.kind == Scalar::Float && is_float(dtype));
 }
 
 DType promote_inputs(ElementwiseOp op, std::span<const Arg> in) {
@@ -39,7 +40,8 @@ DType promote_inputs(ElementwiseOp op, std::span<const Arg> in) {
   bool uniform = t != nullptr;
   for (size_t i = first + 1; i < end && uniform; i++)
     uniform = in[i].tensor ? in[i].tensor->dtype() == t->dtype() : keeps(t->dtype(), in[i].scalar);
-  if (uniform) [[likely]] return t->dtype();
+  if (uniform) [[likely]]
+    return t->dtype();
   Promotion promotion;
   for (size_t i = first; i < end; i++) {
     if (in[i].tensor) promotion.add_tensor(in[i].tensor->dtype(), in[i].tensor->rank() == 0);
@@ -195,8 +197,7 @@ class ElementwiseNode final : public Node {
  private:
   Tensor by_formula(int k, const Tensor& g) {
     std::vector<Value> slots{Value(g)};
-    for (int i = 0; i < arity_; i++)
-      slots.push_back(saved_[i] ? Value(saved_[i].get()) : Value(scalars_[i].real));
+    for (int i = 0; i < arity_; i++) slots.push_back(saved_[i] ? Value(saved_[i].get()) : Value(scalars_[i].real));
     slots.push_back(saved_[3] ? Value(saved_[3].get(this)) : Value(0.0));
     return gradient_formula(op_, k, slots);
   }
@@ -270,7 +271,8 @@ void protect(const Tensor& out, std::span<Arg> in, std::span<Tensor> copies) {
   for (size_t i = 0; i < in.size(); i++) {
     if (!in[i].tensor || !may_overlap(out, *in[i].tensor)) continue;
     const Tensor& t = *in[i].tensor;
-    if (t.data() == out.data() && t.sizes() == out.sizes() && t.strides() == out.strides() && t.dtype() == out.dtype()) continue;
+    if (t.data() == out.data() && t.sizes() == out.sizes() && t.strides() == out.strides() && t.dtype() == out.dtype())
+      continue;
     copies[i] = empty(t.sizes(), {t.dtype(), t.device()});
     copy_values(copies[i], t);
     in[i].tensor = &copies[i];
@@ -280,7 +282,8 @@ void protect(const Tensor& out, std::span<Arg> in, std::span<Tensor> copies) {
 void check_result(const OpInfo& info, std::span<const Arg> in, const Prepared& p, const Tensor& out) {
   auto category = [](DType t) { return t == DType::Bool ? 0 : is_integer(t) ? 1 : is_float(t) ? 2 : 3; };
   if (category(p.out_dtype) > category(out.dtype()))
-    raise(ErrorKind::DType, info.name, str("a result that can be cast to ", name_of(out.dtype())), name_of(p.out_dtype));
+    raise(ErrorKind::DType, info.name, str("a result that can be cast to ", name_of(out.dtype())),
+          name_of(p.out_dtype));
   const Dims sizes = common_sizes(info, in);
   if (sizes != out.sizes())
     raise(ErrorKind::Shape, info.name, str("a result of the output's shape ", out.sizes().text()), sizes.text());
@@ -293,12 +296,14 @@ Tensor elementwise(ElementwiseOp op, std::span<const Arg> in) {
   check_inputs(info, in);
   const Prepared p = prepare(op, info, in);
   Tensor out;
-  if (p.model && p.flat) [[likely]] out = empty_like(*p.model, p.out_dtype);
+  if (p.model && p.flat) [[likely]]
+    out = empty_like(*p.model, p.out_dtype);
   else out = empty(common_sizes(info, in), {p.out_dtype, p.device});
   if (out.device() != p.device) out = empty(out.sizes(), {p.out_dtype, p.device});
   const bool flat = p.model && p.flat && p.model->device() == p.device;
   compute_into(op, info, in, p, out, flat);
-  if (should_record(info, in, out.dtype())) set_history(out, Ref<Node>::steal(make_elementwise_node(op, info, in, p.dtype, out).release()));
+  if (should_record(info, in, out.dtype()))
+    set_history(out, Ref<Node>::steal(make_elementwise_node(op, info, in, p.dtype, out).release()));
   return out;
 }
 
@@ -316,7 +321,8 @@ void elementwise_(ElementwiseOp op, const Tensor& self, std::span<const Arg> oth
   if (recorded) keep_originals(info, self, in, originals);
   protect(self, in, copies);
   bool flat = p.flat && self.device() == p.device && self.is_contiguous();
-  for (const Arg& a : in) flat = flat && (!a.tensor || (a.tensor->is_contiguous() && a.tensor->sizes() == self.sizes()));
+  for (const Arg& a : in)
+    flat = flat && (!a.tensor || (a.tensor->is_contiguous() && a.tensor->sizes() == self.sizes()));
   compute_into(op, info, in, p, self, flat);
   bump_version(self);
   if (!recorded) return;

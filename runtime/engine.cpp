@@ -85,11 +85,10 @@ class Run {
       else wanted = true;  // into .grad
     }
     if (node.is_accumulator() && !wanted) return;
-    check(!node.released(), ErrorKind::Runtime, "backward", "a graph that is still there",
-          [&] {
-            return str("one whose saved tensors (of ", node.name(),
-                       ") were freed by an earlier backward; give that one retain_graph=True");
-          });
+    check(!node.released(), ErrorKind::Runtime, "backward", "a graph that is still there", [&] {
+      return str("one whose saved tensors (of ", node.name(),
+                 ") were freed by an earlier backward; give that one retain_graph=True");
+    });
     Grads grads(node);
     node.backward(p.g, grads);
     p.g.clear();
@@ -122,7 +121,10 @@ class Run {
   // Which nodes lead to a target: depth first, without recursion.
   void find_needed() {
     for (const Target& t : targets_) needed_.insert(t.node);
-    struct Frame { Node* node; int next; };
+    struct Frame {
+      Node* node;
+      int next;
+    };
     std::vector<Frame> stack;
     std::unordered_set<Node*> done;
     for (auto& root : roots_) {
@@ -157,8 +159,7 @@ void add_roots(Run& run, std::span<const Tensor> outputs, std::span<const Tensor
   if (!gradients.empty() && gradients.size() != outputs.size())
     raise(ErrorKind::Runtime, "backward", str("one gradient for each of ", outputs.size(), " outputs"),
           str(gradients.size()));
-  for (size_t i = 0; i < outputs.size(); i++)
-    run.add_root(outputs[i], gradients.empty() ? Tensor() : gradients[i]);
+  for (size_t i = 0; i < outputs.size(); i++) run.add_root(outputs[i], gradients.empty() ? Tensor() : gradients[i]);
 }
 
 std::vector<Edge> edges_of(std::span<const Tensor> inputs) {

@@ -47,13 +47,14 @@ std::string str(const A&... parts) {
 }
 
 // Throws "[op] expected X, got Y. Hint".
-[[noreturn]] BOLIDE_API void raise(ErrorKind kind, std::string_view op, std::string_view expected,
-                                   std::string_view got, std::string_view hint = {});
+[[noreturn]] BOLIDE_API void raise(ErrorKind kind, std::string_view op, std::string_view expected, std::string_view got,
+                                   std::string_view hint = {});
 
 // Raises unless `ok`; `got` is called only then, so that a check on a hot path costs one branch.
 template <class Got>
 void check(bool ok, ErrorKind kind, std::string_view op, std::string_view expected, const Got& got) {
-  if (!ok) [[unlikely]] raise(kind, op, expected, got());
+  if (!ok) [[unlikely]]
+    raise(kind, op, expected, got());
 }
 
 }  // namespace bolide

@@ -109,9 +109,8 @@ Tensor add_at(const char* op, const Dims& sizes, const Tensor& g, const Indices&
   Tensor whole = zeros(sizes, {g.dtype(), g.device()});
   const Places p = find_places(op, whole, indices);
   run_index(op, IndexCall::Add, whole, p, contiguous(permute(detach(g), result_order(p, true))));
-  record(op, whole, {&g}, [&] {
-    return [op, indices](const Tensor& gg, Grads& grads) { grads[0] = take(op, gg, indices); };
-  });
+  record(op, whole, {&g},
+         [&] { return [op, indices](const Tensor& gg, Grads& grads) { grads[0] = take(op, gg, indices); }; });
   return whole;
 }
 
@@ -127,7 +126,8 @@ Tensor take(const char* op, const Tensor& x, const Indices& indices) {
   }
   Tensor y = alias(values);
   record("IndexBackward", y, {&x}, [&] {
-    return [op, sizes = x.sizes(), indices](const Tensor& g, Grads& grads) { grads[0] = add_at(op, sizes, g, indices); };
+    return
+        [op, sizes = x.sizes(), indices](const Tensor& g, Grads& grads) { grads[0] = add_at(op, sizes, g, indices); };
   });
   return y;
 }
@@ -147,7 +147,8 @@ Resolved resolve(const Tensor& x, std::span<const Key> keys) {
     else if (k.kind != Key::None) used++;
   }
   check(ellipses <= 1, ErrorKind::Index, "index", "at most one ...", [&] { return str(ellipses); });
-  if (used > x.rank()) raise(ErrorKind::Index, "index", str("at most ", x.rank(), " keys for ", describe(x)), str(used));
+  if (used > x.rank())
+    raise(ErrorKind::Index, "index", str("at most ", x.rank(), " keys for ", describe(x)), str(used));
   Resolved r{x, {}, false};
   int dim = 0;
   auto keep = [&](Tensor index) { r.indices.push_back(std::move(index)), dim++; };
@@ -180,7 +181,8 @@ Resolved resolve(const Tensor& x, std::span<const Key> keys) {
         if (mask.rank() == 0) mask = unsqueeze(mask, 0), r.view = unsqueeze(r.view, dim);
         for (int d = 0; d < mask.rank(); d++)
           if (mask.size(d) != r.view.size(dim + d))
-            raise(ErrorKind::Index, "index", str("a mask of the shape it indexes, ", r.view.sizes().text()), mask.sizes().text());
+            raise(ErrorKind::Index, "index", str("a mask of the shape it indexes, ", r.view.sizes().text()),
+                  mask.sizes().text());
         const Tensor places = nonzero(mask);
         for (int d = 0; d < mask.rank(); d++) keep(select(places, 1, d));
       }
@@ -223,15 +225,17 @@ void index_put_(const Tensor& x, std::span<const Key> keys, const Tensor& value,
   bump_version(target);
   if (!recorded) return;
   set_inplace_history(target, make_node("IndexPutBackward", {&target, &given}, [&] {
-    return [indices = r.indices, accumulate](const Tensor& g, Grads& grads) {
-      if (grads.needs(1)) grads[1] = take("index_put_", g, indices);
-      if (!grads.needs(0)) return;
-      grads[0] = g;
-      if (accumulate) return;
-      const Tensor written = add_at("index_put_", g.sizes(), ones(take("index_put_", detach(g), indices).sizes(), {g.dtype(), g.device()}), indices);
-      grads[0] = where(eq(written, 0), g, 0);
-    };
-  }));
+                        return [indices = r.indices, accumulate](const Tensor& g, Grads& grads) {
+                          if (grads.needs(1)) grads[1] = take("index_put_", g, indices);
+                          if (!grads.needs(0)) return;
+                          grads[0] = g;
+                          if (accumulate) return;
+                          const Tensor written = add_at(
+                              "index_put_", g.sizes(),
+                              ones(take("index_put_", detach(g), indices).sizes(), {g.dtype(), g.device()}), indices);
+                          grads[0] = where(eq(written, 0), g, 0);
+                        };
+                      }));
 }
 
 void index_put_(const Tensor& x, std::span<const Key> keys, const Scalar& value) {
@@ -257,7 +261,8 @@ Tensor nonzero(const Tensor& x) {
 }
 
 Tensor masked_select(const Tensor& x, const Tensor& mask) {
-  check(mask.dtype() == DType::Bool, ErrorKind::DType, "masked_select", "a mask of dtype bool", [&] { return std::string(name_of(mask.dtype())); });
+  check(mask.dtype() == DType::Bool, ErrorKind::DType, "masked_select", "a mask of dtype bool",
+        [&] { return std::string(name_of(mask.dtype())); });
   const Dims sizes = broadcast_sizes("masked_select", x.sizes(), mask.sizes());
   const Key key{Key::Index, 0, 0, 1, expand(mask, sizes)};
   if (sizes.rank() == 0) return reshape(index(x, std::span<const Key>(&key, 1)), {-1});
@@ -267,7 +272,8 @@ Tensor masked_select(const Tensor& x, const Tensor& mask) {
 Tensor index_select(const Tensor& x, int64_t dim, const Tensor& index) {
   const int d = wrap_dim("index_select", dim, x.rank());
   check_index("index_select", index);
-  check(index.rank() <= 1 && x.rank() > 0, ErrorKind::Index, "index_select", "one dimension of indices", [&] { return describe(index); });
+  check(index.rank() <= 1 && x.rank() > 0, ErrorKind::Index, "index_select", "one dimension of indices",
+        [&] { return describe(index); });
   Indices indices(size_t(x.rank()));
   indices[size_t(d)] = index.rank() ? index : unsqueeze(index, 0);
   return take("index_select", x, indices);
@@ -276,7 +282,8 @@ Tensor index_select(const Tensor& x, int64_t dim, const Tensor& index) {
 Tensor gather(const Tensor& x, int64_t dim, const Tensor& index) {
   const int d = wrap_dim("gather", dim, x.rank());
   check_index("gather", index);
-  if (index.rank() != x.rank()) raise(ErrorKind::Shape, "gather", str(x.rank(), " dimensions of indices"), describe(index));
+  if (index.rank() != x.rank())
+    raise(ErrorKind::Shape, "gather", str(x.rank(), " dimensions of indices"), describe(index));
   Indices indices;
   for (int i = 0; i < x.rank(); i++) {
     if (i == d) {
@@ -284,7 +291,8 @@ Tensor gather(const Tensor& x, int64_t dim, const Tensor& index) {
       continue;
     }
     if (index.size(i) > x.size(i))
-      raise(ErrorKind::Shape, "gather", str("indices no larger than ", x.sizes().text(), " except in dimension ", d), index.sizes().text());
+      raise(ErrorKind::Shape, "gather", str("indices no larger than ", x.sizes().text(), " except in dimension ", d),
+            index.sizes().text());
     Dims shape(x.rank(), 1);
     shape[i] = index.size(i);
     indices.push_back(reshape(arange(int64_t(0), index.size(i), int64_t(1), DType::I64, x.device()), shape));
@@ -294,12 +302,14 @@ Tensor gather(const Tensor& x, int64_t dim, const Tensor& index) {
 
 Tensor embedding(const Tensor& input, const Tensor& weight, std::optional<int64_t> padding_idx) {
   check_index("embedding", input);
-  check(weight.rank() == 2, ErrorKind::Shape, "embedding", "a weight of 2 dimensions", [&] { return describe(weight); });
+  check(weight.rank() == 2, ErrorKind::Shape, "embedding", "a weight of 2 dimensions",
+        [&] { return describe(weight); });
   Indices indices(2);
   indices[0] = input;
   if (!padding_idx) return take("embedding", weight, indices);
   const int64_t n = weight.size(0), padding = *padding_idx < 0 ? *padding_idx + n : *padding_idx;
-  check(padding >= 0 && padding < n, ErrorKind::Index, "embedding", str("a padding_idx in [", -n, ", ", n - 1, "]"), [&] { return str(*padding_idx); });
+  check(padding >= 0 && padding < n, ErrorKind::Index, "embedding", str("a padding_idx in [", -n, ", ", n - 1, "]"),
+        [&] { return str(*padding_idx); });
   Tensor y;
   {
     GradMode off(false);
@@ -315,11 +325,13 @@ Tensor embedding(const Tensor& input, const Tensor& weight, std::optional<int64_
 }
 
 Tensor one_hot(const Tensor& x, int64_t classes) {
-  check(x.dtype() == DType::I64, ErrorKind::DType, "one_hot", "dtype int64", [&] { return std::string(name_of(x.dtype())); });
+  check(x.dtype() == DType::I64, ErrorKind::DType, "one_hot", "dtype int64",
+        [&] { return std::string(name_of(x.dtype())); });
   const int64_t largest = x.numel() ? item(amax(x)).integer : -1, smallest = x.numel() ? item(amin(x)).integer : 0;
   if (classes < 0) classes = largest + 1;
   if (smallest < 0 || largest >= classes)
-    raise(ErrorKind::Value, "one_hot", str("classes in [0, ", classes - 1, "]"), str(smallest < 0 ? smallest : largest));
+    raise(ErrorKind::Value, "one_hot", str("classes in [0, ", classes - 1, "]"),
+          str(smallest < 0 ? smallest : largest));
   return to(eq(unsqueeze(x, -1), arange(int64_t(0), classes, int64_t(1), DType::I64, x.device())), DType::I64);
 }
 

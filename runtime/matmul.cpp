@@ -7,8 +7,10 @@ namespace bolide {
 namespace {
 
 void check_operands(const char* op, const Tensor& a, const Tensor& b) {
-  if (a.dtype() != b.dtype()) raise(ErrorKind::DType, op, "two tensors of one dtype", str(name_of(a.dtype()), " and ", name_of(b.dtype())));
-  if (a.device() != b.device()) raise(ErrorKind::Runtime, op, "two tensors on one device", str(name_of(a.device()), " and ", name_of(b.device())));
+  if (a.dtype() != b.dtype())
+    raise(ErrorKind::DType, op, "two tensors of one dtype", str(name_of(a.dtype()), " and ", name_of(b.dtype())));
+  if (a.device() != b.device())
+    raise(ErrorKind::Runtime, op, "two tensors on one device", str(name_of(a.device()), " and ", name_of(b.device())));
   check(a.dtype() != DType::Bool, ErrorKind::DType, op, "a number dtype", [] { return std::string("bool"); });
 }
 
@@ -37,13 +39,15 @@ Tensor run_kernel(const char* op, const Tensor& a, const Tensor& b, const Tensor
 }  // namespace
 
 Tensor mm(const Tensor& a, const Tensor& b) {
-  check(a.rank() == 2 && b.rank() == 2, ErrorKind::Shape, "mm", "two matrices", [&] { return str(describe(a), " and ", describe(b)); });
+  check(a.rank() == 2 && b.rank() == 2, ErrorKind::Shape, "mm", "two matrices",
+        [&] { return str(describe(a), " and ", describe(b)); });
   check_operands("mm", a, b);
   if (a.size(1) != b.size(0))
     raise(ErrorKind::Shape, "mm", "inner sizes that agree", str(a.sizes().text(), " and ", b.sizes().text()));
   Tensor c = run_kernel("mm", a, b, {}, {a.size(0), b.size(1)});
   record("MmBackward", c, {&a, &b}, [&] {
-    return [a = Saved(b.requires_grad() ? a : Tensor()), b = Saved(a.requires_grad() ? b : Tensor())](const Tensor& g, Grads& grads) {
+    return [a = Saved(b.requires_grad() ? a : Tensor()), b = Saved(a.requires_grad() ? b : Tensor())](const Tensor& g,
+                                                                                                      Grads& grads) {
       if (grads.needs(0)) grads[0] = mm(g, transpose(b.get(), 0, 1));
       if (grads.needs(1)) grads[1] = mm(transpose(a.get(), 0, 1), g);
     };
@@ -52,13 +56,16 @@ Tensor mm(const Tensor& a, const Tensor& b) {
 }
 
 Tensor bmm(const Tensor& a, const Tensor& b) {
-  check(a.rank() == 3 && b.rank() == 3, ErrorKind::Shape, "bmm", "two batches of matrices", [&] { return str(describe(a), " and ", describe(b)); });
+  check(a.rank() == 3 && b.rank() == 3, ErrorKind::Shape, "bmm", "two batches of matrices",
+        [&] { return str(describe(a), " and ", describe(b)); });
   check_operands("bmm", a, b);
   if (a.size(0) != b.size(0) || a.size(2) != b.size(1))
-    raise(ErrorKind::Shape, "bmm", "batches and inner sizes that agree", str(a.sizes().text(), " and ", b.sizes().text()));
+    raise(ErrorKind::Shape, "bmm", "batches and inner sizes that agree",
+          str(a.sizes().text(), " and ", b.sizes().text()));
   Tensor c = run_kernel("bmm", a, b, {}, {a.size(0), a.size(1), b.size(2)});
   record("BmmBackward", c, {&a, &b}, [&] {
-    return [a = Saved(b.requires_grad() ? a : Tensor()), b = Saved(a.requires_grad() ? b : Tensor())](const Tensor& g, Grads& grads) {
+    return [a = Saved(b.requires_grad() ? a : Tensor()), b = Saved(a.requires_grad() ? b : Tensor())](const Tensor& g,
+                                                                                                      Grads& grads) {
       if (grads.needs(0)) grads[0] = bmm(g, transpose(b.get(), 1, 2));
       if (grads.needs(1)) grads[1] = bmm(transpose(a.get(), 1, 2), g);
     };
@@ -71,10 +78,11 @@ Tensor matmul(const Tensor& a, const Tensor& b) {
         [&] { return str(describe(a), " and ", describe(b)); });
   check_operands("matmul", a, b);
   const int64_t ka = a.size(a.rank() - 1), kb = b.size(std::max(0, b.rank() - 2));
-  if (ka != kb) raise(ErrorKind::Shape, "matmul", "inner sizes that agree", str(a.sizes().text(), " and ", b.sizes().text()));
+  if (ka != kb)
+    raise(ErrorKind::Shape, "matmul", "inner sizes that agree", str(a.sizes().text(), " and ", b.sizes().text()));
   if (a.rank() == 2 && b.rank() == 2) return mm(a, b);
-  if (a.rank() == 1) return squeeze(matmul(unsqueeze(a, 0), b.rank() == 1 ? unsqueeze(b, 1) : b),
-                                    b.rank() == 1 ? Dims{0, 1} : Dims{-2});
+  if (a.rank() == 1)
+    return squeeze(matmul(unsqueeze(a, 0), b.rank() == 1 ? unsqueeze(b, 1) : b), b.rank() == 1 ? Dims{0, 1} : Dims{-2});
   if (b.rank() == 1) return squeeze(matmul(a, unsqueeze(b, 1)), Dims{-1});
   const int64_t m = a.size(a.rank() - 2), n = b.size(b.rank() - 1);
   if (b.rank() == 2) {  // the rows of all matrices are one matrix
@@ -107,7 +115,8 @@ Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias) {
   const int64_t in = weight.size(1), out = weight.size(0);
   if (x.size(x.rank() - 1) != in)
     raise(ErrorKind::Shape, "linear", str("an input whose last size is ", in), x.sizes().text());
-  if (bias && (bias.rank() != 1 || bias.size(0) != out)) raise(ErrorKind::Shape, "linear", str("a bias of shape [", out, "]"), bias.sizes().text());
+  if (bias && (bias.rank() != 1 || bias.size(0) != out))
+    raise(ErrorKind::Shape, "linear", str("a bias of shape [", out, "]"), bias.sizes().text());
   if (bias) check_operands("linear", x, bias);
   Dims sizes = x.sizes();
   sizes[sizes.rank() - 1] = out;
@@ -120,7 +129,8 @@ Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias) {
     y = run_kernel("linear", x, transpose(weight, 0, 1), bias ? contiguous(bias) : bias, sizes);
   }
   record("LinearBackward", y, {&x, &weight, &b}, [&] {
-    return [x = Saved(weight.requires_grad() ? x : Tensor()), w = Saved(x.requires_grad() ? weight : Tensor())](const Tensor& g, Grads& grads) {
+    return [x = Saved(weight.requires_grad() ? x : Tensor()), w = Saved(x.requires_grad() ? weight : Tensor())](
+               const Tensor& g, Grads& grads) {
       if (grads.needs(0)) grads[0] = mm(g, w.get());
       if (grads.needs(1)) grads[1] = mm(transpose(g, 0, 1), x.get());
       if (grads.needs(2)) grads[2] = sum(g, Dims{0});

@@ -37,7 +37,9 @@ struct Counter {
   int64_t get() const { return value.load(std::memory_order_relaxed); }
 };
 struct SmallCache {
-  struct Block { Block* next; };
+  struct Block {
+    Block* next;
+  };
   Block* free[kClasses] = {};
   uint32_t count[kClasses] = {};
   Counter live_bytes, live_blocks, allocations;
@@ -90,22 +92,26 @@ struct SmallOwner {
 
 void* allocate_small(size_t c) {
   SmallCache* own = small;
-  if (!own) [[unlikely]] own = first_use();
+  if (!own) [[unlikely]]
+    own = first_use();
   void* p;
   if (own && own->free[c]) [[likely]] {
     own->count[c]--;
     p = std::exchange(own->free[c], own->free[c]->next);
   } else if (!(p = std::aligned_alloc(kAlign, c * kAlign))) return nullptr;
   const auto bytes = int64_t(c * kAlign);
-  if (own) [[likely]] own->live_bytes.add(bytes), own->live_blocks.add(1), own->allocations.add(1);
+  if (own) [[likely]]
+    own->live_bytes.add(bytes), own->live_blocks.add(1), own->allocations.add(1);
   else count_late(bytes, 1, 1);
   return p;
 }
 void free_small(void* p, size_t c) noexcept {
   SmallCache* own = small;
-  if (!own) [[unlikely]] own = first_use();
+  if (!own) [[unlikely]]
+    own = first_use();
   const auto bytes = int64_t(c * kAlign);
-  if (own) [[likely]] own->live_bytes.add(-bytes), own->live_blocks.add(-1);
+  if (own) [[likely]]
+    own->live_bytes.add(-bytes), own->live_blocks.add(-1);
   else count_late(-bytes, -1, 0);
   if (!own || own->count[c] >= kKeep) return std::free(p);
   own->count[c]++;
@@ -316,7 +322,8 @@ void after_fork() {
 
 Pool& pool_of(Device device) {
   std::atomic<Pool*>& slot = pools[int(device.type)][int(device.index)];
-  if (Pool* p = slot.load(std::memory_order_acquire)) [[likely]] return *p;
+  if (Pool* p = slot.load(std::memory_order_acquire)) [[likely]]
+    return *p;
   check_device(device);
   std::lock_guard lock(pools_mutex);
   static const int registered = pthread_atfork(before_fork, after_fork, after_fork);

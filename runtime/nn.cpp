@@ -21,8 +21,10 @@ void check_float(const char* op, const Tensor& x) {
   if (!is_float(x.dtype())) raise(ErrorKind::DType, op, "a floating-point dtype", name_of(x.dtype()));
 }
 void check_alike(const char* op, const Tensor& a, const Tensor& b) {
-  if (a.dtype() != b.dtype()) raise(ErrorKind::DType, op, "tensors of one dtype", str(name_of(a.dtype()), " and ", name_of(b.dtype())));
-  if (a.device() != b.device()) raise(ErrorKind::Runtime, op, "tensors on one device", str(name_of(a.device()), " and ", name_of(b.device())));
+  if (a.dtype() != b.dtype())
+    raise(ErrorKind::DType, op, "tensors of one dtype", str(name_of(a.dtype()), " and ", name_of(b.dtype())));
+  if (a.device() != b.device())
+    raise(ErrorKind::Runtime, op, "tensors on one device", str(name_of(a.device()), " and ", name_of(b.device())));
 }
 
 // One number for both dimensions, or two.
@@ -55,24 +57,29 @@ ConvolutionShape convolution_shape(const Tensor& x, const Tensor& w, const Dims&
   c.out_channels = w.size(0), c.kernel_height = w.size(2), c.kernel_width = w.size(3);
   check(groups > 0, ErrorKind::Value, "conv2d", "groups of at least 1", [&] { return str(groups); });
   if (c.in_channels != w.size(1) * groups || c.out_channels % groups)
-    raise(ErrorKind::Shape, "conv2d", str("channels that go with a weight of ", w.sizes().text(), " and ", groups, " groups"), x.sizes().text());
+    raise(ErrorKind::Shape, "conv2d",
+          str("channels that go with a weight of ", w.sizes().text(), " and ", groups, " groups"), x.sizes().text());
   c.out_height = (c.height + 2 * c.padding[0] - c.dilation[0] * (c.kernel_height - 1) - 1) / c.stride[0] + 1;
   c.out_width = (c.width + 2 * c.padding[1] - c.dilation[1] * (c.kernel_width - 1) - 1) / c.stride[1] + 1;
   const bool fits = c.kernel_height > 0 && c.kernel_width > 0 &&
                     c.height + 2 * c.padding[0] >= c.dilation[0] * (c.kernel_height - 1) + 1 &&
                     c.width + 2 * c.padding[1] >= c.dilation[1] * (c.kernel_width - 1) + 1;
-  if (!fits) raise(ErrorKind::Shape, "conv2d", "a kernel no larger than the padded input", str(w.sizes().text(), " on ", x.sizes().text()));
+  if (!fits)
+    raise(ErrorKind::Shape, "conv2d", "a kernel no larger than the padded input",
+          str(w.sizes().text(), " on ", x.sizes().text()));
   s.input = x.sizes(), s.weight = w.sizes(), s.output = {c.images, c.out_channels, c.out_height, c.out_width};
   return s;
 }
 
 // One of the three products of a convolution; the operand that the mode names is made. Each one's gradients are the
 // other two, so it can be differentiated as often as one likes.
-Tensor convolve(ConvolutionCall::Mode mode, const ConvolutionShape& s, const Tensor& x, const Tensor& w, const Tensor& y,
-                const Tensor& bias) {
+Tensor convolve(ConvolutionCall::Mode mode, const ConvolutionShape& s, const Tensor& x, const Tensor& w,
+                const Tensor& y, const Tensor& bias) {
   const Tensor& model = x ? x : w;
   const Options options{model.dtype(), model.device()};
-  const Dims& sizes = mode == ConvolutionCall::Forward ? s.output : mode == ConvolutionCall::InputGradient ? s.input : s.weight;
+  const Dims& sizes = mode == ConvolutionCall::Forward         ? s.output
+                      : mode == ConvolutionCall::InputGradient ? s.input
+                                                               : s.weight;
   Tensor out = empty(sizes, options), cx, cw, cy, cb;
   {
     GradMode off(false);
@@ -85,7 +92,8 @@ Tensor convolve(ConvolutionCall::Mode mode, const ConvolutionShape& s, const Ten
   if (out.numel() > 0) run_kernel("conv2d", &Kernels::convolution, call, out.device(), cy.numel() >= 1 << 16);
   const bool x_in = bool(x), w_in = bool(w), y_in = bool(y);
   record("ConvolutionBackward", out, {&x, &w, &y, &bias}, [&] {
-    return [mode, s, x = x_in ? Saved(x) : Saved(), w = w_in ? Saved(w) : Saved(), y = y_in ? Saved(y) : Saved()](const Tensor& g, Grads& grads) {
+    return [mode, s, x = x_in ? Saved(x) : Saved(), w = w_in ? Saved(w) : Saved(), y = y_in ? Saved(y) : Saved()](
+               const Tensor& g, Grads& grads) {
       // The gradient of the result takes the place of the result among the three.
       const Tensor xs = mode == ConvolutionCall::InputGradient ? g : x.get();
       const Tensor ws = mode == ConvolutionCall::WeightGradient ? g : w.get();
@@ -140,9 +148,8 @@ Tensor unpool(const Tensor& g, const Tensor& indices, MaxPoolCall call, const Di
   call.backward = true, call.input = out.data(), call.output = dense.data(), call.indices = indices.data<int64_t>();
   call.stream = current_stream(g.device());
   if (out.numel() > 0) run_kernel("max_pool2d", &Kernels::max_pool, call, g.device(), out.numel() >= 1 << 20);
-  record("MaxPoolBackwardBackward", out, {&g}, [&] {
-    return [indices](const Tensor& gg, Grads& grads) { grads[0] = take_pooled(gg, indices); };
-  });
+  record("MaxPoolBackwardBackward", out, {&g},
+         [&] { return [indices](const Tensor& gg, Grads& grads) { grads[0] = take_pooled(gg, indices); }; });
   return out;
 }
 
@@ -159,25 +166,35 @@ ValuesIndices max_pool2d(const Tensor& input, const Dims& kernel, const Dims& st
   MaxPoolCall call;
   read_pair("max_pool2d", "kernel_size", kernel, 1, call.kernel);
   read_pair("max_pool2d", "stride", stride.empty() ? kernel : stride, 1, call.stride);
-  read_pair("max_pool2d", "padding", padding, 0, call.padding), read_pair("max_pool2d", "dilation", dilation, 1, call.dilation);
+  read_pair("max_pool2d", "padding", padding, 0, call.padding),
+      read_pair("max_pool2d", "dilation", dilation, 1, call.dilation);
   for (int i = 0; i < 2; i++)
     if (call.padding[i] > call.kernel[i] / 2)
-      raise(ErrorKind::Value, "max_pool2d", "padding of at most half the kernel_size", str(call.padding[i], " for ", call.kernel[i]));
-  call.dtype = input.dtype(), call.planes = input.size(0) * input.size(1), call.height = input.size(2), call.width = input.size(3);
-  call.out_height = pooled_size(call.height, call.kernel[0], call.stride[0], call.padding[0], call.dilation[0], ceil_mode);
-  call.out_width = pooled_size(call.width, call.kernel[1], call.stride[1], call.padding[1], call.dilation[1], ceil_mode);
+      raise(ErrorKind::Value, "max_pool2d", "padding of at most half the kernel_size",
+            str(call.padding[i], " for ", call.kernel[i]));
+  call.dtype = input.dtype(), call.planes = input.size(0) * input.size(1), call.height = input.size(2),
+  call.width = input.size(3);
+  call.out_height =
+      pooled_size(call.height, call.kernel[0], call.stride[0], call.padding[0], call.dilation[0], ceil_mode);
+  call.out_width =
+      pooled_size(call.width, call.kernel[1], call.stride[1], call.padding[1], call.dilation[1], ceil_mode);
   if (call.out_height <= 0 || call.out_width <= 0)
-    raise(ErrorKind::Shape, "max_pool2d", "a window no larger than the padded input", str(kernel.text(), " on ", input.sizes().text()));
+    raise(ErrorKind::Shape, "max_pool2d", "a window no larger than the padded input",
+          str(kernel.text(), " on ", input.sizes().text()));
   const Dims sizes{input.size(0), input.size(1), call.out_height, call.out_width};
-  Tensor values = empty(sizes, {input.dtype(), input.device()}), indices = empty(sizes, {DType::I64, input.device()}), x;
+  Tensor values = empty(sizes, {input.dtype(), input.device()}), indices = empty(sizes, {DType::I64, input.device()}),
+         x;
   {
     GradMode off(false);
     x = contiguous(input);
   }
-  call.input = x.data(), call.output = values.data(), call.indices = indices.data<int64_t>(), call.stream = current_stream(x.device());
+  call.input = x.data(), call.output = values.data(), call.indices = indices.data<int64_t>(),
+  call.stream = current_stream(x.device());
   if (values.numel() > 0) run_kernel("max_pool2d", &Kernels::max_pool, call, x.device(), x.numel() >= 1 << 20);
   record("MaxPoolBackward", values, {&input}, [&] {
-    return [indices, call, sizes = input.sizes()](const Tensor& g, Grads& grads) { grads[0] = unpool(g, indices, call, sizes); };
+    return [indices, call, sizes = input.sizes()](const Tensor& g, Grads& grads) {
+      grads[0] = unpool(g, indices, call, sizes);
+    };
   });
   return {values, indices};
 }
@@ -221,7 +238,9 @@ Tensor softmax_of(const char* op, const Tensor& input, int64_t dim, std::optiona
 
 }  // namespace
 
-Tensor softmax(const Tensor& x, int64_t dim, std::optional<DType> dtype) { return softmax_of("softmax", x, dim, dtype, false); }
+Tensor softmax(const Tensor& x, int64_t dim, std::optional<DType> dtype) {
+  return softmax_of("softmax", x, dim, dtype, false);
+}
 Tensor log_softmax(const Tensor& x, int64_t dim, std::optional<DType> dtype) {
   return softmax_of("log_softmax", x, dim, dtype, true);
 }
@@ -240,22 +259,26 @@ void check_loss(const char* op, const Tensor& x, const Tensor& target, const Ten
   check_float(op, x);
   check(x.rank() >= 1, ErrorKind::Shape, op, "an input with dimensions", [&] { return describe(x); });
   if (target.dtype() != DType::I64) raise(ErrorKind::DType, op, "a target of dtype int64", name_of(target.dtype()));
-  if (target.device() != x.device()) raise(ErrorKind::Runtime, op, "tensors on one device", str(name_of(x.device()), " and ", name_of(target.device())));
+  if (target.device() != x.device())
+    raise(ErrorKind::Runtime, op, "tensors on one device", str(name_of(x.device()), " and ", name_of(target.device())));
   Dims expected;
   for (int d = 0; d < x.rank(); d++)
     if (d != (x.rank() == 1 ? 0 : 1)) expected.push_back(x.size(d));
-  if (target.sizes() != expected) raise(ErrorKind::Shape, op, str("a target of shape ", expected.text()), target.sizes().text());
+  if (target.sizes() != expected)
+    raise(ErrorKind::Shape, op, str("a target of shape ", expected.text()), target.sizes().text());
   if (!weight) return;
   check_alike(op, x, weight);
   const int64_t classes = x.size(x.rank() == 1 ? 0 : 1);
-  if (weight.rank() != 1 || weight.size(0) != classes) raise(ErrorKind::Shape, op, str("a weight of shape [", classes, "]"), weight.sizes().text());
+  if (weight.rank() != 1 || weight.size(0) != classes)
+    raise(ErrorKind::Shape, op, str("a weight of shape [", classes, "]"), weight.sizes().text());
 }
 
 // The losses of all rows, and each row's weight; one fused kernel forward, one backward.
 struct RowLosses {
   Tensor losses, weights;
 };
-RowLosses row_losses(const char* op, const Tensor& rows, const Tensor& target, const Tensor& weight, int64_t ignore_index, bool logits) {
+RowLosses row_losses(const char* op, const Tensor& rows, const Tensor& target, const Tensor& weight,
+                     int64_t ignore_index, bool logits) {
   const Options options{rows.dtype(), rows.device()};
   const DType sums_dtype = rows.dtype() == DType::F64 ? DType::F64 : DType::F32;
   RowLosses r{empty({rows.size(0)}, options), empty({rows.size(0)}, options)};
@@ -267,7 +290,8 @@ RowLosses row_losses(const char* op, const Tensor& rows, const Tensor& target, c
     if (weight) weights = contiguous(weight);
   }
   CrossEntropyCall call;
-  call.logits = logits, call.dtype = rows.dtype(), call.rows = rows.size(0), call.columns = rows.size(1), call.ignore_index = ignore_index;
+  call.logits = logits, call.dtype = rows.dtype(), call.rows = rows.size(0), call.columns = rows.size(1),
+  call.ignore_index = ignore_index;
   call.x = x.data(), call.target = classes.data<int64_t>(), call.weight = weights ? weights.data() : nullptr;
   call.losses = r.losses.data(), call.row_weights = r.weights.data(), call.log_sums = log_sums.data();
   call.bad = bad.data<int64_t>(), call.stream = current_stream(rows.device());
@@ -276,18 +300,22 @@ RowLosses row_losses(const char* op, const Tensor& rows, const Tensor& target, c
   if (checked.data<int64_t>()[1] != -1)
     raise(ErrorKind::Index, op, str("classes in [0, ", call.columns - 1, "]"), str(checked.data<int64_t>()[0]));
   record(op, r.losses, {&rows}, [&] {
-    return [op, call, x = Saved(rows), dense = x, classes, weights, log_sums, row_weights = r.weights](const Tensor& g, Grads& grads) {
+    return [op, call, x = Saved(rows), dense = x, classes, weights, log_sums, row_weights = r.weights](const Tensor& g,
+                                                                                                       Grads& grads) {
       const Tensor rows = x.get();
       if (grad_enabled()) {  // in ops, to be differentiated again
         const Tensor valid = unsqueeze(row_weights, 1);
-        const Tensor picked = eq(unsqueeze(classes, 1), arange(int64_t(0), call.columns, int64_t(1), DType::I64, rows.device()));
-        const Tensor slope = sub(call.logits ? softmax(rows, 1) : zeros({1, 1}, {rows.dtype(), rows.device()}), to(picked, rows.dtype()));
+        const Tensor picked =
+            eq(unsqueeze(classes, 1), arange(int64_t(0), call.columns, int64_t(1), DType::I64, rows.device()));
+        const Tensor slope = sub(call.logits ? softmax(rows, 1) : zeros({1, 1}, {rows.dtype(), rows.device()}),
+                                 to(picked, rows.dtype()));
         grads[0] = mul(mul(slope, valid), unsqueeze(g, 1));
         return;
       }
       const Tensor gs = contiguous(g), out = empty(rows.sizes(), {rows.dtype(), rows.device()});
       CrossEntropyCall back = call;
-      back.backward = true, back.x = dense.data(), back.g = gs.data(), back.out = out.data(), back.log_sums = log_sums.data();
+      back.backward = true, back.x = dense.data(), back.g = gs.data(), back.out = out.data(),
+      back.log_sums = log_sums.data();
       const Tensor bad = arange(int64_t(0), int64_t(-2), int64_t(-1), DType::I64, rows.device());
       back.bad = bad.data<int64_t>();
       if (out.numel() > 0) run_kernel(op, &Kernels::cross_entropy, back, rows.device(), out.numel() >= 1 << 19);
@@ -305,25 +333,30 @@ Tensor reduced(const RowLosses& r, const Dims& sizes, LossReduction reduction) {
 
 }  // namespace
 
-Tensor nll_loss(const Tensor& x, const Tensor& target, const Tensor& weight, int64_t ignore_index, LossReduction reduction) {
+Tensor nll_loss(const Tensor& x, const Tensor& target, const Tensor& weight, int64_t ignore_index,
+                LossReduction reduction) {
   check_loss("nll_loss", x, target, weight);
   return reduced(row_losses("nll_loss", class_rows(x), target, weight, ignore_index, false), target.sizes(), reduction);
 }
 
 Tensor cross_entropy(const Tensor& x, const Tensor& target, const Tensor& weight, int64_t ignore_index,
                      LossReduction reduction, double label_smoothing) {
-  check(label_smoothing >= 0 && label_smoothing <= 1, ErrorKind::Value, "cross_entropy", "a label_smoothing in [0, 1]", [&] { return str(label_smoothing); });
+  check(label_smoothing >= 0 && label_smoothing <= 1, ErrorKind::Value, "cross_entropy", "a label_smoothing in [0, 1]",
+        [&] { return str(label_smoothing); });
   if (is_float(target.dtype())) {  // probabilities of the classes
-    if (target.sizes() != x.sizes()) raise(ErrorKind::Shape, "cross_entropy", str("probabilities of shape ", x.sizes().text()), target.sizes().text());
+    if (target.sizes() != x.sizes())
+      raise(ErrorKind::Shape, "cross_entropy", str("probabilities of shape ", x.sizes().text()), target.sizes().text());
     check_float("cross_entropy", x);
     const int d = x.rank() == 1 ? 0 : 1;
-    Tensor p = label_smoothing > 0 ? add(mul(target, 1 - label_smoothing), label_smoothing / double(x.size(d))) : target;
+    Tensor p =
+        label_smoothing > 0 ? add(mul(target, 1 - label_smoothing), label_smoothing / double(x.size(d))) : target;
     Tensor w = weight;
     for (int i = x.rank() - 2; w && i > 0; i--) w = unsqueeze(w, -1);
     const Tensor terms = mul(w ? mul(p, w) : p, log_softmax(x, d));
     const Tensor losses = neg(sum(terms, Dims{d}));
     if (reduction == LossReduction::none) return losses;
-    return reduction == LossReduction::sum ? sum(losses) : div(sum(losses), double(std::max<int64_t>(losses.numel(), 1)));
+    return reduction == LossReduction::sum ? sum(losses)
+                                           : div(sum(losses), double(std::max<int64_t>(losses.numel(), 1)));
   }
   check_loss("cross_entropy", x, target, weight);
   const Tensor rows = class_rows(x);
@@ -348,12 +381,12 @@ Tensor apply_dropout(const Tensor& x, double p, RandomState state) {
   }
   RandomCall call;
   call.kind = RandomCall::Dropout, call.dtype = x.dtype(), call.seed = state.seed, call.offset = state.offset;
-  call.count = y.numel(), call.a = p, call.x = dense.data(), call.out = y.data(), call.stream = current_stream(x.device());
+  call.count = y.numel(), call.a = p, call.x = dense.data(), call.out = y.data(),
+  call.stream = current_stream(x.device());
   if (y.numel() > 0) run_kernel("dropout", &Kernels::random, call, x.device(), y.numel() >= 1 << 19);
   // The same numbers again make the same mask: nothing has to be kept.
-  record("DropoutBackward", y, {&x}, [&] {
-    return [p, state](const Tensor& g, Grads& grads) { grads[0] = apply_dropout(g, p, state); };
-  });
+  record("DropoutBackward", y, {&x},
+         [&] { return [p, state](const Tensor& g, Grads& grads) { grads[0] = apply_dropout(g, p, state); }; });
   return y;
 }
 

@@ -166,8 +166,7 @@ uint64_t Saved::made() { return g_saved_made; }
 Tensor Saved::get(Node* owner) const {
   if (!tensor_) return tensor_;
   if (tensor_.version() != version_) [[unlikely]]
-    raise(ErrorKind::Runtime, "backward",
-          str("a saved ", describe(tensor_), " at version ", version_),
+    raise(ErrorKind::Runtime, "backward", str("a saved ", describe(tensor_), " at version ", version_),
           str("version ", tensor_.version(), ": it was changed by an in-place operation"),
           "Make a clone() of it before, or use the op that is not in-place.");
   if (!is_output_ || !owner || !grad_enabled()) return tensor_;

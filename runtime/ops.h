@@ -171,8 +171,8 @@ BOLIDE_API Tensor log_softmax(const Tensor& x, int64_t dim, std::optional<DType>
 enum class LossReduction : uint8_t { none, mean, sum };
 BOLIDE_API Tensor nll_loss(const Tensor& log_probabilities, const Tensor& target, const Tensor& weight,
                            int64_t ignore_index, LossReduction reduction);
-BOLIDE_API Tensor cross_entropy(const Tensor& logits, const Tensor& target, const Tensor& weight,
-                                int64_t ignore_index, LossReduction reduction, double label_smoothing);
+BOLIDE_API Tensor cross_entropy(const Tensor& logits, const Tensor& target, const Tensor& weight, int64_t ignore_index,
+                                LossReduction reduction, double label_smoothing);
 BOLIDE_API Tensor dropout(const Tensor& x, double p, bool training);
 BOLIDE_API Tensor gelu(const Tensor& x, bool tanh_approximation);
 

@@ -29,7 +29,8 @@ class DenseList {
 };
 
 void check_list(const char* op, const char* what, std::span<const Tensor> parameters, std::span<const Tensor> list) {
-  check(list.size() == parameters.size(), ErrorKind::Value, op, str(parameters.size(), " ", what), [&] { return str(list.size()); });
+  check(list.size() == parameters.size(), ErrorKind::Value, op, str(parameters.size(), " ", what),
+        [&] { return str(list.size()); });
   for (size_t i = 0; i < list.size(); i++) {
     const Tensor &p = parameters[i], &t = list[i];
     if (t.sizes() != p.sizes() || t.dtype() != p.dtype() || t.device() != p.device())
@@ -41,7 +42,8 @@ void check_parameters(const char* op, std::span<const Tensor> parameters) {
     if (!is_float(p.dtype())) raise(ErrorKind::DType, op, "floating-point parameters", name_of(p.dtype()));
     check_writable(op, p);
     if (p.device() != parameters[0].device())
-      raise(ErrorKind::Runtime, op, "parameters on one device", str(name_of(parameters[0].device()), " and ", name_of(p.device())));
+      raise(ErrorKind::Runtime, op, "parameters on one device",
+            str(name_of(parameters[0].device()), " and ", name_of(p.device())));
   }
 }
 void check_number(const char* op, const char* name, double value, bool ok) {
@@ -53,11 +55,12 @@ void changed(std::span<const Tensor> list) {
 
 }  // namespace
 
-void sgd_step(std::span<const Tensor> parameters, std::span<const Tensor> gradients, std::span<const Tensor> momentum_buffers,
-              const SgdOptions& o) {
+void sgd_step(std::span<const Tensor> parameters, std::span<const Tensor> gradients,
+              std::span<const Tensor> momentum_buffers, const SgdOptions& o) {
   constexpr const char* op = "sgd_step";
   check_number(op, "lr", o.lr, o.lr >= 0), check_number(op, "momentum", o.momentum, o.momentum >= 0);
-  check_number(op, "weight_decay", o.weight_decay, o.weight_decay >= 0), check_number(op, "dampening", o.dampening, true);
+  check_number(op, "weight_decay", o.weight_decay, o.weight_decay >= 0),
+      check_number(op, "dampening", o.dampening, true);
   check_parameters(op, parameters), check_list(op, "gradients", parameters, gradients);
   const bool momentum = o.momentum != 0;
   if (momentum) check_list(op, "momentum buffers", parameters, momentum_buffers);
@@ -92,7 +95,8 @@ void adam_step(std::span<const Tensor> parameters, std::span<const Tensor> gradi
                std::span<const Tensor> exp_avg_sqs, std::span<const Tensor> max_exp_avg_sqs, const AdamOptions& o) {
   constexpr const char* op = "adam_step";
   check_number(op, "lr", o.lr, o.lr >= 0), check_number(op, "eps", o.eps, o.eps >= 0);
-  check_number(op, "beta1", o.beta1, o.beta1 >= 0 && o.beta1 < 1), check_number(op, "beta2", o.beta2, o.beta2 >= 0 && o.beta2 < 1);
+  check_number(op, "beta1", o.beta1, o.beta1 >= 0 && o.beta1 < 1),
+      check_number(op, "beta2", o.beta2, o.beta2 >= 0 && o.beta2 < 1);
   check_number(op, "weight_decay", o.weight_decay, o.weight_decay >= 0);
   check(o.step >= 1, ErrorKind::Value, op, "a step of at least 1", [&] { return str(o.step); });
   check_parameters(op, parameters), check_list(op, "gradients", parameters, gradients);
@@ -105,8 +109,9 @@ void adam_step(std::span<const Tensor> parameters, std::span<const Tensor> gradi
   int64_t total = 0;
   for (size_t i = 0; i < parameters.size(); i++) {
     const Tensor& p = parameters[i];
-    items.push_back({p.dtype(), p.numel(), dense.use(p, true), dense.use(gradients[i], false), dense.use(exp_avgs[i], true),
-                     dense.use(exp_avg_sqs[i], true), amsgrad ? dense.use(max_exp_avg_sqs[i], true) : nullptr});
+    items.push_back({p.dtype(), p.numel(), dense.use(p, true), dense.use(gradients[i], false),
+                     dense.use(exp_avgs[i], true), dense.use(exp_avg_sqs[i], true),
+                     amsgrad ? dense.use(max_exp_avg_sqs[i], true) : nullptr});
     total += p.numel();
   }
   AdamCall call;

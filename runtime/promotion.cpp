@@ -36,7 +36,7 @@ DType promote(DType a, DType b) {
     case 2:
       if (category(a) < 2) return b;
       return (a == DType::F16 && b == DType::BF16) || (a == DType::BF16 && b == DType::F16) ? DType::F32
-                                                                                             : std::max(a, b);
+                                                                                            : std::max(a, b);
     default: return category(a) < 2 ? b : std::max(complex_of(a), complex_of(b));
   }
 }

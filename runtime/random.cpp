@@ -73,8 +73,12 @@ void set_random_state(RandomState state) {
   generator().state = state;
 }
 
-Tensor rand(const Dims& sizes, Options o) { return made("rand", {.kind = RandomCall::Uniform, .a = 0, .b = 1}, sizes, o); }
-Tensor randn(const Dims& sizes, Options o) { return made("randn", {.kind = RandomCall::Normal, .a = 0, .b = 1}, sizes, o); }
+Tensor rand(const Dims& sizes, Options o) {
+  return made("rand", {.kind = RandomCall::Uniform, .a = 0, .b = 1}, sizes, o);
+}
+Tensor randn(const Dims& sizes, Options o) {
+  return made("randn", {.kind = RandomCall::Normal, .a = 0, .b = 1}, sizes, o);
+}
 
 Tensor randint(int64_t low, int64_t high, const Dims& sizes, Options o) {
   check(low < high, ErrorKind::Value, "randint", "low below high", [&] { return str(low, " and ", high); });
@@ -96,7 +100,8 @@ Tensor randperm(int64_t n, Options o) {
 }
 
 void uniform_(const Tensor& self, double from, double to) {
-  check(from <= to && std::isfinite(to - from), ErrorKind::Value, "uniform_", "finite bounds in order", [&] { return str(from, " and ", to); });
+  check(from <= to && std::isfinite(to - from), ErrorKind::Value, "uniform_", "finite bounds in order",
+        [&] { return str(from, " and ", to); });
   fill_random("uniform_", self, {.kind = RandomCall::Uniform, .a = from, .b = to});
 }
 void normal_(const Tensor& self, double mean, double std) {

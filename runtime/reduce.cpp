@@ -44,7 +44,8 @@ void run_kernel(const char* name, ReductionOp op, const Tensor& x, const Plan& p
   call.op = op, call.compute = compute, call.parameter = parameter;
   call.in = {x.data(), x.dtype(), x.strides().data()};
   call.out = {out.data(), out.dtype(), strides.data()};
-  call.rank = x.rank(), call.shape = x.sizes().data(), call.reduced = p.reduced, call.stream = current_stream(x.device());
+  call.rank = x.rank(), call.shape = x.sizes().data(), call.reduced = p.reduced,
+  call.stream = current_stream(x.device());
   auto* kernel = backend_of(x.device().type).kernels->reduce;
   if (!kernel) raise(ErrorKind::NotImplemented, name, "a kernel on " + name_of(x.device()), "none");
   BlockingScope scope(x.numel() >= 1 << 20);
@@ -119,10 +120,12 @@ Tensor reduce(ReductionOp op, const Tensor& input, const OptionalDims& dims, boo
   const bool reads = kReadsInput[int(op)];
   record(info.name, y, {&x}, [&] {
     return [op, kept = p.kept, from = x.sizes(), dims = p.dims, n = double(p.n), parameter,
-            saved = reads ? Saved(x) : Saved(), result = reads ? Saved::output(y) : Saved()](const Tensor& g, Grads& grads) {
+            saved = reads ? Saved(x) : Saved(),
+            result = reads ? Saved::output(y) : Saved()](const Tensor& g, Grads& grads) {
       const Tensor x = saved.get(), y = result.get(grads.node());
-      const GradientInputs in{Value(reshape(g, kept)), x ? Value(x) : Value(0.0), y ? Value(reshape(y, kept)) : Value(0.0),
-                              n, parameter, OptionalDims(dims)};
+      const GradientInputs in{
+          Value(reshape(g, kept)), x ? Value(x) : Value(0.0), y ? Value(reshape(y, kept)) : Value(0.0), n, parameter,
+          OptionalDims(dims)};
       grads[0] = expand(kFormulas[int(op)](in), from);
     };
   });
@@ -151,10 +154,18 @@ ValuesIndices extreme(ReductionOp op, const Tensor& x, int64_t dim, bool keepdim
 
 }  // namespace
 
-Tensor argmax(const Tensor& x, std::optional<int64_t> dim, bool keepdim) { return place_of(ReductionOp::argmax, x, dim, keepdim); }
-Tensor argmin(const Tensor& x, std::optional<int64_t> dim, bool keepdim) { return place_of(ReductionOp::argmin, x, dim, keepdim); }
-ValuesIndices max_dim(const Tensor& x, int64_t dim, bool keepdim) { return extreme(ReductionOp::argmax, x, dim, keepdim); }
-ValuesIndices min_dim(const Tensor& x, int64_t dim, bool keepdim) { return extreme(ReductionOp::argmin, x, dim, keepdim); }
+Tensor argmax(const Tensor& x, std::optional<int64_t> dim, bool keepdim) {
+  return place_of(ReductionOp::argmax, x, dim, keepdim);
+}
+Tensor argmin(const Tensor& x, std::optional<int64_t> dim, bool keepdim) {
+  return place_of(ReductionOp::argmin, x, dim, keepdim);
+}
+ValuesIndices max_dim(const Tensor& x, int64_t dim, bool keepdim) {
+  return extreme(ReductionOp::argmax, x, dim, keepdim);
+}
+ValuesIndices min_dim(const Tensor& x, int64_t dim, bool keepdim) {
+  return extreme(ReductionOp::argmin, x, dim, keepdim);
+}
 
 Tensor sum_to(const Tensor& x, const Dims& sizes) {
   if (x.sizes() == sizes) return x;

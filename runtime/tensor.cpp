@@ -44,7 +44,8 @@ void TensorImpl::destroy(TensorImpl* impl) {
     if (impl->autograd->weak && !impl->autograd->weak->forget()) return;
     delete impl->autograd;
   }
-  if (impl->owns_python) [[unlikely]] g_release_python(impl->python);
+  if (impl->owns_python) [[unlikely]]
+    g_release_python(impl->python);
   delete impl;
 }
 
@@ -200,8 +201,6 @@ bool may_overlap(const Tensor& a, const Tensor& b) {
   return a0 < b1 && b0 < a1;
 }
 
-std::string describe(const Tensor& t) {
-  return str(name_of(t.dtype()), t.sizes().text(), " on ", name_of(t.device()));
-}
+std::string describe(const Tensor& t) { return str(name_of(t.dtype()), t.sizes().text(), " on ", name_of(t.device())); }
 
 }  // namespace bolide

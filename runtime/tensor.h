@@ -80,7 +80,9 @@ class BOLIDE_API Tensor {
   bool is_contiguous() const { return impl_->contiguous; }
   int64_t item_size() const { return bolide::item_size(dtype()); }
   template <class T = char>
-  T* data() const { return reinterpret_cast<T*>(impl_->data); }
+  T* data() const {
+    return reinterpret_cast<T*>(impl_->data);
+  }
   uint32_t version() const { return impl_->storage->version.load(std::memory_order_acquire); }
 
   bool requires_grad() const;
@@ -102,8 +104,8 @@ BOLIDE_API Tensor empty_strided(const Dims& sizes, const Dims& strides, Options 
 BOLIDE_API Tensor empty_like(const Tensor& like);
 BOLIDE_API Tensor empty_like(const Tensor& like, DType dtype);
 // Memory of somebody else; release(owner) is called when the last tensor lets go of it.
-BOLIDE_API Tensor from_blob(void* data, const Dims& sizes, const Dims& strides, Options options,
-                            void (*release)(void*), void* owner, bool read_only = false);
+BOLIDE_API Tensor from_blob(void* data, const Dims& sizes, const Dims& strides, Options options, void (*release)(void*),
+                            void* owner, bool read_only = false);
 // A tensor on the same storage, with no history and no base: detach().
 BOLIDE_API Tensor alias(const Tensor& t);
 // A view without history; ops.h has the differentiable ones. offset is counted from the storage's start.

@@ -52,10 +52,14 @@ concept IsValue = std::is_same_v<V, Value>;
 #include "kernels/elementwise.def"
 
 template <IsValue V>
-V conj(V x) { return x; }
+V conj(V x) {
+  return x;
+}
 // softplus of one number, as the formulas call it.
 template <IsValue V>
-V softplus(V x) { return softplus(x, V(1.0), V(20.0)); }
+V softplus(V x) {
+  return softplus(x, V(1.0), V(20.0));
+}
 
 // Operators: between two numbers arithmetic, else an op.
 #define BOLIDE_VALUE_ARITHMETIC(op, name)                                                \

@@ -19,9 +19,7 @@ Tensor make_view(const Tensor& x, const Dims& sizes, const Dims& strides, int64_
 // undo(g): the gradient of x from that of the view.
 template <class Undo>
 Tensor recorded(const char* name, const Tensor& x, Tensor v, Undo undo) {
-  record(name, v, {&x}, [&] {
-    return [undo](const Tensor& g, Grads& grads) { grads[0] = undo(g); };
-  });
+  record(name, v, {&x}, [&] { return [undo](const Tensor& g, Grads& grads) { grads[0] = undo(g); }; });
   if (v->autograd && v->base->autograd) v->autograd->generation = v->base->autograd->generation;
   return v;
 }
@@ -105,7 +103,8 @@ Tensor reshape(const Tensor& x, Dims sizes) {
 
 Tensor flatten(const Tensor& x, int64_t start_dim, int64_t end_dim) {
   const int start = wrap_dim("flatten", start_dim, x.rank()), end = wrap_dim("flatten", end_dim, x.rank());
-  check(start <= end, ErrorKind::Shape, "flatten", "start_dim before end_dim", [&] { return str(start_dim, " and ", end_dim); });
+  check(start <= end, ErrorKind::Shape, "flatten", "start_dim before end_dim",
+        [&] { return str(start_dim, " and ", end_dim); });
   if (x.rank() == 0) return reshape(x, {1});
   if (start == end) return x;
   Dims sizes;
@@ -237,8 +236,9 @@ Tensor slice(const Tensor& x, int64_t dim, int64_t start, int64_t end, int64_t s
   sizes[d] = (last - first) / step + ((last - first) % step != 0);
   const int64_t offset = x->offset + (sizes[d] ? first * strides[d] : 0);
   strides[d] = sizes[d] > 1 ? strides[d] * step : strides[d];
-  return recorded("SliceBackward", x, make_view(x, sizes, strides, offset),
-                  put_into_zeros(x, [d, first, last, step](const Tensor& whole) { return slice(whole, d, first, last, step); }));
+  return recorded(
+      "SliceBackward", x, make_view(x, sizes, strides, offset),
+      put_into_zeros(x, [d, first, last, step](const Tensor& whole) { return slice(whole, d, first, last, step); }));
 }
 
 Tensor narrow(const Tensor& x, int64_t dim, int64_t start, int64_t length) {
@@ -252,7 +252,8 @@ Tensor narrow(const Tensor& x, int64_t dim, int64_t start, int64_t length) {
 
 Tensor diagonal(const Tensor& x, int64_t shift, int64_t dim1, int64_t dim2) {
   const int a = wrap_dim("diagonal", dim1, x.rank()), b = wrap_dim("diagonal", dim2, x.rank());
-  check(a != b && x.rank() >= 2, ErrorKind::Shape, "diagonal", "two different dimensions", [&] { return str(dim1, " and ", dim2); });
+  check(a != b && x.rank() >= 2, ErrorKind::Shape, "diagonal", "two different dimensions",
+        [&] { return str(dim1, " and ", dim2); });
   const int64_t rows = x.size(a) + std::min<int64_t>(shift, 0), columns = x.size(b) - std::max<int64_t>(shift, 0);
   const int64_t length = std::max<int64_t>(0, std::min(rows, columns));
   const int64_t offset = length ? (shift >= 0 ? shift * x.stride(b) : -shift * x.stride(a)) : 0;
@@ -272,7 +273,8 @@ Tensor as_strided(const Tensor& x, const Dims& sizes, const Dims& strides, int64
   bool valid = offset >= 0;
   for (int d = 0; d < sizes.rank() && valid && n > 0; d++) {
     int64_t reach = 0;
-    valid = strides[d] >= 0 && !__builtin_mul_overflow(strides[d], sizes[d] - 1, &reach) && !__builtin_add_overflow(last, reach, &last);
+    valid = strides[d] >= 0 && !__builtin_mul_overflow(strides[d], sizes[d] - 1, &reach) &&
+            !__builtin_add_overflow(last, reach, &last);
   }
   const int64_t room = int64_t(x->storage->bytes) / x.item_size();
   if (!valid || (n > 0 && last >= room))
@@ -363,9 +365,8 @@ Tensor strided_gather(const Tensor& x, const Geometry& base, const Geometry& vie
   const Buffer buffer = make_buffer(base, view, {x.dtype(), x.device()});
   copy_values(buffer.show(base), x);
   copy_values(y, buffer.show(view));
-  record("StridedGather", y, {&x}, [&] {
-    return [base, view](const Tensor& g, Grads& grads) { grads[0] = strided_scatter(g, base, view); };
-  });
+  record("StridedGather", y, {&x},
+         [&] { return [base, view](const Tensor& g, Grads& grads) { grads[0] = strided_scatter(g, base, view); }; });
   return y;
 }
 
@@ -381,9 +382,8 @@ Tensor strided_scatter(const Tensor& v, const Geometry& base, const Geometry& vi
     index_put_(buffer.flat, std::span<const Key>(&key, 1), reshape(detach(v), {-1}), true);
   } else copy_values(buffer.show(view), v);
   copy_values(y, buffer.show(base));
-  record("StridedScatter", y, {&v}, [&] {
-    return [base, view](const Tensor& g, Grads& grads) { grads[0] = strided_gather(g, base, view); };
-  });
+  record("StridedScatter", y, {&v},
+         [&] { return [base, view](const Tensor& g, Grads& grads) { grads[0] = strided_gather(g, base, view); }; });
   return y;
 }
 

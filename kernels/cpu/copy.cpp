@@ -14,7 +14,9 @@ namespace bolide::inline BOLIDE_ISA {
 namespace {
 
 constexpr int64_t kBlock = 1024, kChunk = 32768, kTile = 32;
-struct Bytes16 { uint64_t half[2]; };
+struct Bytes16 {
+  uint64_t half[2];
+};
 
 using Layout = Collapsed<2>;  // in, out
 
@@ -55,7 +57,8 @@ void move(const CopyCall& call, const Layout& l) {
   auto* from = static_cast<const T*>(call.in.data);
   auto* to = static_cast<T*>(call.out.data);
   const int last = l.rank - 1;
-  const bool transposed = l.rank >= 2 && l.strides[1][last] == 1 && l.strides[0][last] > 1 && l.strides[0][last - 1] == 1;
+  const bool transposed =
+      l.rank >= 2 && l.strides[1][last] == 1 && l.strides[0][last] > 1 && l.strides[0][last - 1] == 1;
   if (transposed) {
     const int64_t rows = l.shape[last - 1], blocks = (rows + kTile - 1) / kTile;
     const int64_t outer = l.count / (rows * l.shape[last]);
@@ -85,8 +88,9 @@ void convert(const CopyCall& call, const Layout& l) {
   const int compute = int(compute_type(call.in.dtype)), last = l.rank - 1;
   const LoadRun load = kLoads[int(call.in.dtype)][compute];
   const StoreRun store = kStores[int(call.out.dtype)][compute];
-  const int64_t in_size = item_size(call.in.dtype), out_size = item_size(call.out.dtype), width = kComputeSizes[compute];
-  auto *from = static_cast<const char*>(call.in.data);
+  const int64_t in_size = item_size(call.in.dtype), out_size = item_size(call.out.dtype),
+                width = kComputeSizes[compute];
+  auto* from = static_cast<const char*>(call.in.data);
   auto* to = static_cast<char*>(call.out.data);
   parallel_rows(l.count, kChunk, [&](int64_t begin, int64_t end) {
     alignas(64) std::array<char, kBlock * 8> block;

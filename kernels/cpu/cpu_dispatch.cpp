@@ -18,9 +18,15 @@ struct Isa {
 }  // namespace
 
 #if defined(__x86_64__) && !defined(BOLIDE_GENERIC_CPU)
-namespace baseline { extern const Kernels kKernels; }
-namespace avx2 { extern const Kernels kKernels; }
-namespace avx512 { extern const Kernels kKernels; }
+namespace baseline {
+extern const Kernels kKernels;
+}
+namespace avx2 {
+extern const Kernels kKernels;
+}
+namespace avx512 {
+extern const Kernels kKernels;
+}
 
 namespace {
 
@@ -45,7 +51,9 @@ Isa choose() {
 
 }  // namespace
 #else
-namespace generic { extern const Kernels kKernels; }
+namespace generic {
+extern const Kernels kKernels;
+}
 
 namespace {
 Isa choose() { return {"generic", &generic::kKernels}; }

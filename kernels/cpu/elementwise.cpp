@@ -73,10 +73,9 @@ struct Plan {
   int64_t width, out_width;   // bytes of a number in the loop
 
   explicit Plan(const ElementwiseCall& call)
-      : loop(find_loop(call)),
-        layout(call.rank, call.shape,
-               {strides_of(call, 0), strides_of(call, 1), strides_of(call, 2), strides_of(call, 3),
-                strides_of(call, 4), call.out.strides}) {
+      : loop(find_loop(call)), layout(call.rank, call.shape,
+                                      {strides_of(call, 0), strides_of(call, 1), strides_of(call, 2),
+                                       strides_of(call, 3), strides_of(call, 4), call.out.strides}) {
     const int compute = int(call.compute);
     const DType own = kComputeDTypes[compute];
     width = kComputeSizes[compute];
@@ -89,8 +88,7 @@ struct Plan {
       port.constant = true;
       for (int d = 0; d < layout.rank && port.constant; d++) port.constant = layout.strides[s][d] == 0;
       port.constant |= layout.count == 1;
-      if (port.constant || operand.dtype != own || !is_dense(s))
-        port.load = kLoads[int(operand.dtype)][compute];
+      if (port.constant || operand.dtype != own || !is_dense(s)) port.load = kLoads[int(operand.dtype)][compute];
     }
     ports[kOut] = {static_cast<char*>(call.out.data), item_size(call.out.dtype)};
     const bool bytes = gives_bytes(call);
@@ -127,11 +125,10 @@ struct Plan {
   const void* gather(int s, int64_t start, int64_t count, char* to) const {
     const Port& port = ports[s];
     if (!port.load) return port.data + start * port.size;
-    for_each_run(layout.rank, layout.shape, layout.strides[s], start, count,
-                 [&](int64_t offset, int64_t length, int64_t done) {
-                   port.load(port.data + offset * port.size, layout.strides[s][layout.rank - 1],
-                             to + done * width, length);
-                 });
+    for_each_run(
+        layout.rank, layout.shape, layout.strides[s], start, count, [&](int64_t offset, int64_t length, int64_t done) {
+          port.load(port.data + offset * port.size, layout.strides[s][layout.rank - 1], to + done * width, length);
+        });
     return to;
   }
   void scatter(int64_t start, int64_t count, const char* from) const {
@@ -160,7 +157,8 @@ bool run_small(const ElementwiseCall& call) {
     if (operand.dtype != own) return false;
     if (!call.rank || operand.strides[0] == 1) continue;
     if (operand.strides[0] != 0) return false;
-    if (item_size(own) == 4) std::fill_n(reinterpret_cast<int32_t*>(constants[s].data()), n, *static_cast<int32_t*>(operand.data));
+    if (item_size(own) == 4)
+      std::fill_n(reinterpret_cast<int32_t*>(constants[s].data()), n, *static_cast<int32_t*>(operand.data));
     else std::fill_n(reinterpret_cast<int64_t*>(constants[s].data()), n, *static_cast<int64_t*>(operand.data));
     in[s] = constants[s].data();
   }
@@ -177,5 +175,5 @@ void elementwise(const ElementwiseCall& call) {
   parallel_rows(plan.layout.count, kChunk, [&](int64_t begin, int64_t end) { plan.run(begin, end); });
 }
 
-}  // inline namespace BOLIDE_ISA
+}  // namespace BOLIDE_ISA
 }  // namespace bolide

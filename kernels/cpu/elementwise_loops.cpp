@@ -13,8 +13,9 @@ namespace {
 
 using T = BOLIDE_TYPE;
 using X = Num<T>;
-// Numbers a turn: enough independent vectors to hide the latency of long formulas; and one for what is left over.
-constexpr int kStep = 64, kRest = 64 / sizeof(T);
+// Numbers a turn: enough independent vectors to hide the latency of long formulas; and one vector of 32 bytes, for
+// what is left over and for arrays of few numbers.
+constexpr int kStep = 64, kRest = 32 / sizeof(T);
 
 template <class O>
 struct Forward {
@@ -39,9 +40,11 @@ BOLIDE_FN auto load(const T* p) {
 
 BOLIDE_FN void store(X x, T* p) { *p = x.v; }
 template <class M>
-BOLIDE_FN void store(Mask<M> m, uint8_t* p) { *p = m.v & 1; }
+BOLIDE_FN void store(Mask<M> m, uint8_t* p) {
+  *p = m.v & 1;
+}
 
-// Fewer than 64 bytes, as two pieces that may overlap. A call of memcpy would cost more than a small op computes.
+// Fewer than 32 bytes, as two pieces that may overlap. A call of memcpy would cost more than a small op computes.
 [[gnu::noinline]] void copy_few(void* to, const void* from, int64_t bytes) {
   auto* p = static_cast<const char*>(from);
   auto* q = static_cast<char*>(to);
@@ -50,11 +53,11 @@ BOLIDE_FN void store(Mask<M> m, uint8_t* p) { *p = m.v & 1; }
     std::memcpy(first, p, size), std::memcpy(last, p + bytes - size, size);
     std::memcpy(q, first, size), std::memcpy(q + bytes - size, last, size);
   };
-  if (bytes >= 32) both_ends(std::integral_constant<int, 32>());
-  else if (bytes >= 16) both_ends(std::integral_constant<int, 16>());
+  if (bytes >= 16) both_ends(std::integral_constant<int, 16>());
   else if (bytes >= 8) both_ends(std::integral_constant<int, 8>());
   else if (bytes >= 4) both_ends(std::integral_constant<int, 4>());
-  else for (int64_t i = 0; i < bytes; i++) q[i] = p[i];
+  else
+    for (int64_t i = 0; i < bytes; i++) q[i] = p[i];
 }
 
 template <class F, int kCount, int... s>

@@ -60,7 +60,8 @@ struct Layout {
     if (!reduced_rank) shape[0] = n, strides[0] = 1, reduced_rank = 1;
     if (!kept_rank) kept_shape[0] = results, kept_in[0] = kept_out[0] = 1, kept_rank = 1;
   }
-  static void push(int& rank, int64_t* shape, int64_t size, int64_t* a, int64_t a_stride, int64_t* b, int64_t b_stride) {
+  static void push(int& rank, int64_t* shape, int64_t size, int64_t* a, int64_t a_stride, int64_t* b,
+                   int64_t b_stride) {
     if (rank > 0 && a[rank - 1] == a_stride * size && (!b || b[rank - 1] == b_stride * size)) shape[--rank] *= size;
     else shape[rank] = size;
     a[rank] = a_stride;
@@ -218,7 +219,6 @@ void reduce_columns(const ReduceCall& call, const Layout& l) {
   });
 }
 
-
 template <class R, class T>
 void reduce_as(const ReduceCall& call, const Layout& l) {
   const bool columns = l.kept_in[l.kept_rank - 1] == 1 && l.kept_shape[l.kept_rank - 1] >= 8 &&
@@ -249,7 +249,6 @@ void find_extreme(const ReduceCall& call, const Layout& l) {
     }
   });
 }
-
 
 template <class T>
 void reduce_of(const ReduceCall& call) {

@@ -42,7 +42,7 @@ class finfo:  # noqa: N801: PyTorch's name
         )
 
 
-class iinfo:  # noqa: N801
+class iinfo:
     """The limits of an integer dtype: bits, min, max, dtype. Raises TypeError for other dtypes.
 
     Example:

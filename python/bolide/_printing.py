@@ -30,10 +30,21 @@ def set_printoptions(
     Reference: torch.set_printoptions.
     """
     if profile is not None and profile not in _PROFILES:
-        raise ValueError(f"[set_printoptions] expected a profile of {', '.join(_PROFILES)}, got {profile!r}.")
+        raise ValueError(
+            f"[set_printoptions] expected a profile of {', '.join(_PROFILES)}, got {profile!r}."
+        )
     chosen = dict(_PROFILES[profile]) if profile else {}
-    given = {"precision": precision, "threshold": threshold, "edgeitems": edgeitems, "linewidth": linewidth}
+    given = {
+        "precision": precision,
+        "threshold": threshold,
+        "edgeitems": edgeitems,
+        "linewidth": linewidth,
+    }
     chosen.update({name: value for name, value in given.items() if value is not None})
     _C._set_printoptions(
-        chosen.get("precision"), chosen.get("threshold"), chosen.get("edgeitems"), chosen.get("linewidth"), sci_mode
+        chosen.get("precision"),
+        chosen.get("threshold"),
+        chosen.get("edgeitems"),
+        chosen.get("linewidth"),
+        sci_mode,
     )

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple, Self, overload
 Number = bool | int | float | complex
 '''
 
-_FIXED = '''
+_FIXED = """
 class dtype:
     itemsize: int
     is_floating_point: bool
@@ -36,7 +36,7 @@ class Size(tuple[int, ...]):
 class ValuesIndices(NamedTuple):
     values: Tensor
     indices: Tensor
-'''
+"""
 
 # The builtins that names of dtypes and methods hide, as stubs have to say them.
 _HIDDEN = ("bool", "int", "float")
@@ -49,10 +49,19 @@ def _operators():
         for form in ("", "r", "i"):
             lines.append(f"    def __{form}{name}__(self, other: Any) -> Tensor: ...")
     for name in ("lt", "le", "gt", "ge", "eq", "ne"):
-        lines.append(f"    def __{name}__(self, other: Any) -> Tensor: ...  # type: ignore[override]")
+        lines.append(
+            f"    def __{name}__(self, other: Any) -> Tensor: ...  # type: ignore[override]"
+        )
     for name in ("neg", "pos", "abs", "invert"):
         lines.append(f"    def __{name}__(self) -> Tensor: ...")
-    kinds = {"bool": "bool", "int": "int", "float": "float", "index": "int", "len": "int", "hash": "int"}
+    kinds = {
+        "bool": "bool",
+        "int": "int",
+        "float": "float",
+        "index": "int",
+        "len": "int",
+        "hash": "int",
+    }
     lines += [f"    def __{name}__(self) -> builtins.{kind}: ..." for name, kind in kinds.items()]
     lines.append("    def __getitem__(self, key: Any) -> Tensor: ...")
     lines.append("    def __setitem__(self, key: Any, value: Any) -> None: ...")
@@ -71,7 +80,9 @@ def stub_text():
     """The whole stub, as text."""
     from bolide import _C
 
-    table = _C._stub_text().replace(" from: ", " from_: ")  # uniform_'s first name is a keyword of Python
+    table = _C._stub_text().replace(
+        " from: ", " from_: "
+    )  # uniform_'s first name is a keyword of Python
     at = table.index("\n\n") + 1
     body = table[:at] + _operators() + table[at:]
     known = set(re.findall(r"^(?:def|class) (\w+)", body + _FIXED, re.MULTILINE))
@@ -92,13 +103,30 @@ def stub_text():
         else:
             rest.append(f"{name}: Any")
     # In class Tensor these two names are properties.
-    body = re.sub(r"(?<=: )(dtype|device)(?= \||,|\)| =)|(?<=-> )(dtype|device)(?=:)", r"_\g<0>", body)
+    body = re.sub(
+        r"(?<=: )(dtype|device)(?= \||,|\)| =)|(?<=-> )(dtype|device)(?=:)", r"_\g<0>", body
+    )
     head = _HEAD.replace("from typing", "import builtins\nfrom typing", 1)
-    head = head.replace("from collections.abc import Sequence\nimport builtins\n", "import builtins\nfrom collections.abc import Sequence\n")
-    head = head.replace("Number = bool | int | float | complex", "Number = builtins.bool | builtins.int | builtins.float | complex")
-    return head + _FIXED.replace(": bool", ": builtins.bool").replace(": int", ": builtins.int").replace(
-        "-> int", "-> builtins.int"
-    ).replace("tuple[int", "tuple[builtins.int").replace("| int", "| builtins.int") + "\n" + _qualify(body) + "\n".join(rest) + "\n"
+    head = head.replace(
+        "from collections.abc import Sequence\nimport builtins\n",
+        "import builtins\nfrom collections.abc import Sequence\n",
+    )
+    head = head.replace(
+        "Number = bool | int | float | complex",
+        "Number = builtins.bool | builtins.int | builtins.float | complex",
+    )
+    return (
+        head
+        + _FIXED.replace(": bool", ": builtins.bool")
+        .replace(": int", ": builtins.int")
+        .replace("-> int", "-> builtins.int")
+        .replace("tuple[int", "tuple[builtins.int")
+        .replace("| int", "| builtins.int")
+        + "\n"
+        + _qualify(body)
+        + "\n".join(rest)
+        + "\n"
+    )
 
 
 def main():

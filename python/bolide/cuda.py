@@ -133,7 +133,9 @@ def mem_get_info(device=None):
 def set_per_process_memory_fraction(fraction, device=None):
     """Take at most this part of the device's memory. Raises ValueError outside [0, 1]."""
     if not 0 <= fraction <= 1:
-        raise ValueError(f"[set_per_process_memory_fraction] expected a fraction in [0, 1], got {fraction}.")
+        raise ValueError(
+            f"[set_per_process_memory_fraction] expected a fraction in [0, 1], got {fraction}."
+        )
     _C._set_memory_limit(device, int(mem_get_info(device)[1] * fraction))
 
 
@@ -155,7 +157,7 @@ def set_stream(stream):
     _C._set_stream(stream)
 
 
-class stream:  # noqa: N801
+class stream:
     """``with bolide.cuda.stream(s):`` chooses a stream for a while; None changes nothing."""
 
     def __init__(self, stream):

@@ -20,7 +20,9 @@ def device():
 def pytest_terminal_summary(terminalreporter):
     harness, rows = sys.modules.get("harness"), sys.modules.get("op_rows")
     if harness and rows and harness.COUNTS.combinations:
-        terminalreporter.write_line(f"op harness on {DEVICE}: {len(rows.ALL)} rows, {harness.COUNTS.text()}")
+        terminalreporter.write_line(
+            f"op harness on {DEVICE}: {len(rows.ALL)} rows, {harness.COUNTS.text()}"
+        )
     for module in ("test_ops",):
         for line in getattr(sys.modules.get(module), "summary_lines", list)():
             terminalreporter.write_line(line)

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-
 from harness import FLOATS, SETS, Fixed, gradient_cases, name_of, result_dtype
 
 
@@ -73,7 +72,9 @@ def nan_dropped(module, y):
 
 def inputs_changed(change):
     def plant(module, call):
-        return lambda *values, **named: call(*(change(module, v) if hasattr(v, "dtype") else v for v in values), **named)
+        return lambda *values, **named: call(
+            *(change(module, v) if hasattr(v, "dtype") else v for v in values), **named
+        )
 
     return plant
 
@@ -113,7 +114,9 @@ def wrong_broadcast(module, call):
         if not hasattr(first, "dtype"):
             return call(*values, **named)
         other = [hasattr(x, "dtype") and x.ndim > 0 and x.shape != first.shape for x in rest]
-        return call(first, *(x.flip(0) if flip else x for x, flip in zip(rest, other, strict=True)), **named)
+        return call(
+            first, *(x.flip(0) if flip else x for x, flip in zip(rest, other, strict=True)), **named
+        )
 
     return faulty
 
@@ -134,7 +137,9 @@ def through(module, y, slope):
 
 
 def gradient_changed(slope):
-    return outputs_changed(lambda module, y: through(module, y, slope) if is_floating(y) and y.requires_grad else y)
+    return outputs_changed(
+        lambda module, y: through(module, y, slope) if is_floating(y) and y.requires_grad else y
+    )
 
 
 def gradient_missing(module, y):
@@ -150,16 +155,28 @@ EMPTY = ("index nothing",)  # whose results have no elements
 
 
 def gives_floats(row):
-    return any(result_dtype(row, d) in FLOATS for d in SETS[row.dtypes]) and row.name not in CONSTANT + EMPTY
+    return (
+        any(result_dtype(row, d) in FLOATS for d in SETS[row.dtypes])
+        and row.name not in CONSTANT + EMPTY
+    )
 
 
 def takes_floats(row):
-    return any(isinstance(spec, tuple) and spec for case in row.cases for spec in case.inputs) and "float32" in SETS[row.dtypes]
+    return (
+        any(isinstance(spec, tuple) and spec for case in row.cases for spec in case.inputs)
+        and "float32" in SETS[row.dtypes]
+    )
 
 
 def has_layout(layout):
     def applies(row):
-        if row.name in (*CONSTANT, *EMPTY, "isnan", "isinf", "isfinite"):  # what else is drawn is finite too
+        if row.name in (
+            *CONSTANT,
+            *EMPTY,
+            "isnan",
+            "isinf",
+            "isfinite",
+        ):  # what else is drawn is finite too
             return False
         return takes_floats(row) and any(layout in c.layouts for c in row.cases)
 
@@ -169,7 +186,11 @@ def has_layout(layout):
 def sees_nan(row):
     if row.name in ("nan_to_num", "isnan", "isfinite", "isinf"):
         return False
-    with_nan = any(isinstance(s, Fixed) and s.dtype.kind == "f" and np.isnan(s).any() for c in row.cases for s in c.inputs)
+    with_nan = any(
+        isinstance(s, Fixed) and s.dtype.kind == "f" and np.isnan(s).any()
+        for c in row.cases
+        for s in c.inputs
+    )
     return gives_floats(row) and (with_nan or row.extremes)
 
 
@@ -179,7 +200,9 @@ def has_long_case(row):
 
 
 def broadcasts(row):
-    return row.extremes and any(isinstance(s, tuple) and s == (3, 1) for c in row.cases for s in c.inputs)
+    return row.extremes and any(
+        isinstance(s, tuple) and s == (3, 1) for c in row.cases for s in c.inputs
+    )
 
 
 FAULTS = [

@@ -121,7 +121,9 @@ def round_to(x, dtype):
         # To 8 bits directly: by way of float32 it would be rounded twice.
         fraction, exponent = np.frexp(x)
         digits = np.minimum(8, exponent + 133)
-        rounded = np.ldexp(np.rint(np.ldexp(fraction, np.maximum(digits, 0))), exponent - np.maximum(digits, 0))
+        rounded = np.ldexp(
+            np.rint(np.ldexp(fraction, np.maximum(digits, 0))), exponent - np.maximum(digits, 0)
+        )
         rounded = np.where(digits < 0, np.copysign(0.0, x), rounded)
         rounded = np.where(abs(rounded) > LARGEST["bfloat16"], np.copysign(np.inf, x), rounded)
         return np.where(np.isfinite(x) & (x != 0), np.copysign(rounded, x), x)
@@ -161,7 +163,9 @@ def draw(random, shape, dtype, row, number, smooth=False):
         low, high = max(row.integers[0], limits.min), min(row.integers[1], limits.max)
         return random.integers(low, high + 1, shape)
     if dtype in COMPLEX:
-        return (random.integers(-9, 9, shape) + 1j * random.integers(-9, 9, shape)).astype(np.complex128)
+        return (random.integers(-9, 9, shape) + 1j * random.integers(-9, 9, shape)).astype(
+            np.complex128
+        )
     if smooth:
         low, high = math.ceil(domain[0] * 10), math.floor(domain[1] * 10)
         count = math.prod(shape)
@@ -179,7 +183,11 @@ def prepared(row, case, dtype, key, smooth=False):
 
 def repeated(array):
     """Constant along the first dimension, as an expanded tensor is."""
-    return np.ascontiguousarray(np.broadcast_to(array[:1], array.shape)) if array.ndim and array.shape[0] else array
+    return (
+        np.ascontiguousarray(np.broadcast_to(array[:1], array.shape))
+        if array.ndim and array.shape[0]
+        else array
+    )
 
 
 # ---- the library under test ----------------------------------------------------------------------
@@ -193,10 +201,14 @@ class Library:
 
     def __getattr__(self, name):
         module = self.__dict__["module"]
-        return getattr(module, name) if hasattr(module, name) else getattr(module.nn.functional, name)
+        return (
+            getattr(module, name) if hasattr(module, name) else getattr(module.nn.functional, name)
+        )
 
     def run(self, row, *inputs, **named):
-        function = row.call or (lambda library, *args, **kw: getattr(library, row.name)(*args, **kw))
+        function = row.call or (
+            lambda library, *args, **kw: getattr(library, row.name)(*args, **kw)
+        )
 
         def call(*values, **keywords):
             return function(self, *values, **keywords)
@@ -218,7 +230,9 @@ class Library:
         if name in ("float16", "bfloat16"):
             x = x.to(self.module.float32)
         array = x.numpy()
-        return array.astype({"f": np.float64, "c": np.complex128, "b": bool}.get(array.dtype.kind, np.int64))
+        return array.astype(
+            {"f": np.float64, "c": np.complex128, "b": bool}.get(array.dtype.kind, np.int64)
+        )
 
     def tensor(self, array, dtype, layout="contiguous"):
         """A tensor of these values whose elements lie in memory as the layout says; between them lies what would show."""
@@ -241,7 +255,13 @@ class Library:
 
 def other_than(array):
     """Values that are not those of the array, in its kind."""
-    return ~array if array.dtype == bool else array + 1 if array.dtype.kind in "iu" else np.full_like(array, 0.77)
+    return (
+        ~array
+        if array.dtype == bool
+        else array + 1
+        if array.dtype.kind in "iu"
+        else np.full_like(array, 0.77)
+    )
 
 
 def name_of(tensor):
@@ -287,7 +307,12 @@ def tolerance_of(row, dtype, wanted, scale):
         if dtype != compute_dtype(dtype):  # rounded once more, by half a place at most
             on_the_way = (row.half_roundings - 1) * np.maximum(size, scale)
             rounding = 0.502 * EPSILON[dtype] * (size + on_the_way)
-        limit = row.ulps * own * size + rounding + row.absolute * own * scale + SMALLEST[dtype] * (row.ulps > 0)
+        limit = (
+            row.ulps * own * size
+            + rounding
+            + row.absolute * own * scale
+            + SMALLEST[dtype] * (row.ulps > 0)
+        )
     return np.nan_to_num(limit, nan=0.0, posinf=LARGEST[dtype])
 
 
@@ -307,7 +332,9 @@ def differing(row, dtype, got, wanted, scale, zero_sign):
             close &= (got != 0) | (wanted != 0)
         # Where the exact value is so near the largest number that either side of it may come out.
         limit = LARGEST[dtype]
-        edge = (abs(wanted) > limit * (1 - 4 * EPSILON[dtype])) & (abs(wanted) < limit * (1 + 4 * EPSILON[dtype]))
+        edge = (abs(wanted) > limit * (1 - 4 * EPSILON[dtype])) & (
+            abs(wanted) < limit * (1 + 4 * EPSILON[dtype])
+        )
         return ~(same | close | (edge & (abs(got) >= limit * (1 - 8 * EPSILON[dtype]))))
 
 
@@ -321,7 +348,7 @@ def check_output(row, got, dtype, wanted, scale, where, library, zero_sign=False
         raise Mismatch(f"{where}: expected dtype {dtype}, got {name_of(got)}")
     if tuple(got.shape) != wanted.shape:
         raise Mismatch(f"{where}: expected shape {wanted.shape}, got {tuple(got.shape)}")
-    if str(got.device).split(':')[0] != library.device:
+    if str(got.device).split(":")[0] != library.device:
         raise Mismatch(f"{where}: expected a result on {library.device}, got one on {got.device}")
     values = library.array_of(got)
     wrong = differing(row, dtype, values, wanted, scale, zero_sign)
@@ -443,7 +470,10 @@ def check_extremes(row, library, counts=COUNTS, disagreements=None):
     for dtype in SETS[row.dtypes]:
         one = extreme_values(dtype)
         drawn = [spec for spec in case.inputs if isinstance(spec, tuple)]
-        grids = [np.ascontiguousarray(g.reshape(-1)) for g in np.meshgrid(*[one] * len(drawn), indexing="ij")]
+        grids = [
+            np.ascontiguousarray(g.reshape(-1))
+            for g in np.meshgrid(*[one] * len(drawn), indexing="ij")
+        ]
         fixed = [s for s in case.inputs if not isinstance(s, tuple)]
         values = [Fixed(np.resize(f, grids[0].shape), f.dtype) for f in fixed] + grids
         values, tensors = tensors_of(library, values, dtype, "contiguous")
@@ -454,15 +484,26 @@ def check_extremes(row, library, counts=COUNTS, disagreements=None):
                 skip = row.ignore(*values)
             if disagreements is not None:
                 wanted, scales = expected(row, case, values, dtype)
-                wrong = differing(row, result_dtype(row, dtype), library.array_of(got), wanted[0], scales[0], False)
+                wrong = differing(
+                    row,
+                    result_dtype(row, dtype),
+                    library.array_of(got),
+                    wanted[0],
+                    scales[0],
+                    False,
+                )
                 disagreements[row.name] = disagreements.get(row.name, 0) + int((wrong & skip).sum())
         where = f"{row.name} extremes {dtype}"
-        check_result(row, case, got, values, dtype, where, library, zero_sign=row.zero_sign, skip=skip)
+        check_result(
+            row, case, got, values, dtype, where, library, zero_sign=row.zero_sign, skip=skip
+        )
         counts.add("extremes")
 
 
 def shapes_text(case):
-    return str([spec if isinstance(spec, tuple) else np.shape(spec) or spec for spec in case.inputs])
+    return str(
+        [spec if isinstance(spec, tuple) else np.shape(spec) or spec for spec in case.inputs]
+    )
 
 
 # ---- derivatives ---------------------------------------------------------------------------------
@@ -481,7 +522,13 @@ class Projection:
     """L = sum of w * f(x): the number whose slopes along random directions are compared."""
 
     def __init__(self, row, case, library, dtype, layout, key):
-        self.row, self.case, self.library, self.dtype, self.layout = row, case, library, dtype, layout
+        self.row, self.case, self.library, self.dtype, self.layout = (
+            row,
+            case,
+            library,
+            dtype,
+            layout,
+        )
         self.arrays = prepared(row, case, dtype, key, smooth=True)
         if dtype != "float64":
             self.arrays = [round_to(a, dtype) if self.is_drawn(a) else a for a in self.arrays]
@@ -500,7 +547,9 @@ class Projection:
         return tensors
 
     def outputs(self, tensors):
-        return floating_outputs(self.library.run(self.row, *tensors, *self.case.args, **self.case.named))
+        return floating_outputs(
+            self.library.run(self.row, *tensors, *self.case.args, **self.case.named)
+        )
 
     def weights_for(self, outputs):
         if self.weights is None:
@@ -545,14 +594,18 @@ class Projection:
 
     def value(self, arrays):
         outputs = self.outputs(self.leaves(arrays))
-        return float(self.library.array_of(self.loss(outputs, self.weight_tensors(outputs)).detach()))
+        return float(
+            self.library.array_of(self.loss(outputs, self.weight_tensors(outputs)).detach())
+        )
 
     def check_slope(self):
         """The gradients agree with finite differences."""
         analytic = self.gradients()
         directions = self.directions()
         h = 1e-5
-        numeric = (self.value(self.moved(directions, h)) - self.value(self.moved(directions, -h))) / (2 * h)
+        numeric = (
+            self.value(self.moved(directions, h)) - self.value(self.moved(directions, -h))
+        ) / (2 * h)
         got = sum(float((g * v).sum()) for g, v in zip(analytic, directions, strict=True))
         size = sum(float(abs(g * v).sum()) for g, v in zip(analytic, directions, strict=True))
         compare_slopes(f"{self.text()} gradient", got, numeric, size)
@@ -572,7 +625,11 @@ class Projection:
         if not differentiate:
             return float(self.library.array_of(total.detach())), None
         # Without a history of its own it says that everything is zero, which the differences may deny.
-        second = grad(total, inputs + ws, allow_unused=True) if total.requires_grad else [None] * (len(inputs) + len(ws))
+        second = (
+            grad(total, inputs + ws, allow_unused=True)
+            if total.requires_grad
+            else [None] * (len(inputs) + len(ws))
+        )
         return total, [0.0 if g is None else self.library.array_of(g) for g in second]
 
     def check_second(self):
@@ -587,13 +644,17 @@ class Projection:
         numeric = (values[0] - values[1]) / (2 * h)
         products = [np.sum(g * v) for g, v in zip(second, directions + along, strict=True)]
         sizes = [np.sum(abs(g * v)) for g, v in zip(second, directions + along, strict=True)]
-        compare_slopes(f"{self.text()} second derivative", float(sum(products)), numeric, float(sum(sizes)))
+        compare_slopes(
+            f"{self.text()} second derivative", float(sum(products)), numeric, float(sum(sizes))
+        )
 
 
 def compare_slopes(where, got, numeric, size):
     # Differences in float64 with a step of 1e-5 hold about ten digits; 1e-6 leaves room for curvature.
     if not abs(got - numeric) <= 1e-6 * (1 + size + abs(numeric)):
-        raise Mismatch(f"{where}: expected {numeric} along a random direction, as differences say, got {got}")
+        raise Mismatch(
+            f"{where}: expected {numeric} along a random direction, as differences say, got {got}"
+        )
 
 
 def gradient_cases(row):
@@ -605,7 +666,9 @@ def check_gradients(row, library, counts=COUNTS):
     """float64 against finite differences in every layout; the other floats against float64."""
     for at, case in gradient_cases(row):
         for layout in layouts_of(row, case, "float64"):
-            if layout == "broadcast":  # makes elements equal, where the largest one has no derivative
+            if (
+                layout == "broadcast"
+            ):  # makes elements equal, where the largest one has no derivative
                 continue
             Projection(row, case, library, "float64", layout, at).check_slope()
             counts.add("gradients")
@@ -617,7 +680,14 @@ def check_gradients(row, library, counts=COUNTS):
 
 def compare_narrow(row, case, library, dtype, key):
     """The gradients of a narrower type are those of float64 at the same inputs, but for rounding."""
-    narrow = Projection(row, case, library, dtype, "sliced" if key % 2 and "sliced" in case.layouts else "contiguous", key)
+    narrow = Projection(
+        row,
+        case,
+        library,
+        dtype,
+        "sliced" if key % 2 and "sliced" in case.layouts else "contiguous",
+        key,
+    )
     got = narrow.gradients()
     wide = Projection(row, case, library, "float64", "contiguous", key)
     wide.arrays, wide.weights = narrow.arrays, narrow.weights
@@ -627,7 +697,9 @@ def compare_narrow(row, case, library, dtype, key):
         wrong = ~(abs(g - wanted) <= limit)
         if wrong.any():
             at = tuple(int(i) for i in np.argwhere(wrong)[0])
-            raise Mismatch(f"{narrow.text()}: expected the gradient {wanted[at]} at {at}, got {g[at]}")
+            raise Mismatch(
+                f"{narrow.text()}: expected the gradient {wanted[at]} at {at}, got {g[at]}"
+            )
 
 
 def check_second_order(row, library, counts=COUNTS):
@@ -654,4 +726,3 @@ def all_checks(row):
 def check_row(row, library, counts=COUNTS):
     for _, check in all_checks(row):
         check(row, library, counts=counts)
-

@@ -125,12 +125,17 @@ def axes(dim):
 
 def reduction(function):
     """NumPy's function with PyTorch's arguments."""
-    return lambda x, dim=None, keepdim=False: function(x, axis=axes(dim) if x.ndim else None, keepdims=keepdim)
+    return lambda x, dim=None, keepdim=False: function(
+        x, axis=axes(dim) if x.ndim else None, keepdims=keepdim
+    )
 
 
 def logsumexp(x, dim=None, keepdim=False):
     return np.logaddexp.reduce(
-        x, axis=tuple(range(x.ndim)) if dim is None or not x.ndim else axes(dim), keepdims=keepdim, initial=-np.inf
+        x,
+        axis=tuple(range(x.ndim)) if dim is None or not x.ndim else axes(dim),
+        keepdims=keepdim,
+        initial=-np.inf,
     )
 
 
@@ -182,13 +187,19 @@ def flatten(x, start_dim=0, end_dim=-1):
 
 
 def squeeze(x, dim=None):
-    wanted = range(x.ndim) if dim is None else [d % x.ndim for d in (dim if isinstance(dim, tuple) else (dim,))]
+    wanted = (
+        range(x.ndim)
+        if dim is None
+        else [d % x.ndim for d in (dim if isinstance(dim, tuple) else (dim,))]
+    )
     return x.reshape([size for d, size in enumerate(x.shape) if d not in wanted or size != 1])
 
 
 def expand(x, *sizes):
     own = (1,) * (len(sizes) - x.ndim) + x.shape
-    return np.broadcast_to(x, [have if want == -1 else want for want, have in zip(sizes, own, strict=True)])
+    return np.broadcast_to(
+        x, [have if want == -1 else want for want, have in zip(sizes, own, strict=True)]
+    )
 
 
 def split(x, sizes, dim=0):
@@ -222,7 +233,9 @@ def put(x, value, key, accumulate=False):
 
 
 def one_hot(x, num_classes=-1):
-    return (x[..., None] == np.arange(num_classes if num_classes >= 0 else x.max() + 1)).astype(np.int64)
+    return (x[..., None] == np.arange(num_classes if num_classes >= 0 else x.max() + 1)).astype(
+        np.int64
+    )
 
 
 # ---- networks ------------------------------------------------------------------------------------
@@ -254,10 +267,14 @@ def convolution(x, weight, bias=None, stride=(1, 1), padding=(0, 0), dilation=(1
     return y if bias is None else y + bias[:, None, None]
 
 
-def largest_of_windows(x, kernel_size, stride=None, padding=(0, 0), dilation=(1, 1), ceil_mode=False):
+def largest_of_windows(
+    x, kernel_size, stride=None, padding=(0, 0), dilation=(1, 1), ceil_mode=False
+):
     """max_pool2d: the values, and their places in the image."""
     if x.ndim == 3:
-        values, places = largest_of_windows(x[None], kernel_size, stride, padding, dilation, ceil_mode)
+        values, places = largest_of_windows(
+            x[None], kernel_size, stride, padding, dilation, ceil_mode
+        )
         return values[0], places[0]
     stride = stride or kernel_size
     sizes = []
@@ -293,7 +310,9 @@ def log_softmax(x, dim):
 
 def nll_loss(x, target, weight=None, ignore_index=-100, reduction="mean"):
     if x.ndim == 1:
-        return nll_loss(x[None], target[None], weight, ignore_index, "sum" if reduction == "none" else reduction)
+        return nll_loss(
+            x[None], target[None], weight, ignore_index, "sum" if reduction == "none" else reduction
+        )
     weight = np.ones(x.shape[1]) if weight is None else weight
     kept = target != ignore_index
     safe = np.where(kept, target, 0)

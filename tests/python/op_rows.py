@@ -8,9 +8,8 @@ library has no row here and no reason in NOT_ROWS.
 import math
 
 import numpy as np
-
 import op_oracles as oracle
-from harness import COMPLEX, FLOATS, INTEGERS, LAYOUTS, SETS, Case, Fixed, Row
+from harness import FLOATS, SETS, Case, Fixed, Row
 
 CONTIGUOUS = ("contiguous", "offset")
 
@@ -22,11 +21,23 @@ def cases(*inputs, **options):
 # 131: two blocks of 64 and a rest.
 UNARY_CASES = cases(((3, 5),), ((2, 3, 4),), ((131,),), ((),), ((0, 3),))
 BINARY_CASES = (
-    *cases(((3, 5), (3, 5)), ((2, 3, 4), (3, 1)), ((131,), (131,)), ((), ()), ((3, 5), ()), ((0, 3), (1, 3))),
+    *cases(
+        ((3, 5), (3, 5)),
+        ((2, 3, 4), (3, 1)),
+        ((131,), (131,)),
+        ((), ()),
+        ((3, 5), ()),
+        ((0, 3), (1, 3)),
+    ),
     *cases(((4, 1), (1, 7)), ((5,), (3, 5)), ((2, 1, 3, 1), (4, 1, 2))),
 )
 TERNARY_CASES = (
-    *cases(((3, 5), (3, 5), (3, 5)), ((131,), (131,), (131,)), ((), (), ()), ((4, 1), (1, 7), (2, 4, 7))),
+    *cases(
+        ((3, 5), (3, 5), (3, 5)),
+        ((131,), (131,), (131,)),
+        ((), (), ()),
+        ((4, 1), (1, 7), (2, 4, 7)),
+    ),
     *cases(((0, 3), (1, 3), ()), ((3, 5), (), (5,))),
 )
 # With a Python number on either side; bool would be promoted.
@@ -36,7 +47,9 @@ SCALAR_CASES = (Case(((3, 5), 2), dtypes=NUMBERS), Case((2, (3, 5)), dtypes=NUMB
 
 
 def unary(name, function, dtypes="Float", more=(), **options):
-    return Row(name, function, dtypes, cases=UNARY_CASES + tuple(more), **{"extremes": True, **options})
+    return Row(
+        name, function, dtypes, cases=UNARY_CASES + tuple(more), **{"extremes": True, **options}
+    )
 
 
 def with_arguments(*named):
@@ -44,7 +57,9 @@ def with_arguments(*named):
 
 
 def binary(name, function, dtypes="Number", scalars=SCALAR_CASES, **options):
-    return Row(name, function, dtypes, cases=BINARY_CASES + tuple(scalars), **{"extremes": True, **options})
+    return Row(
+        name, function, dtypes, cases=BINARY_CASES + tuple(scalars), **{"extremes": True, **options}
+    )
 
 
 def ternary(name, function, dtypes, **options):
@@ -199,7 +214,9 @@ COMPOSED = [
 
 
 def sizes(function):
-    return lambda x, dim=None, keepdim=False, **_: function(abs(x), axis=oracle.axes(dim), keepdims=keepdim)
+    return lambda x, dim=None, keepdim=False, **_: function(
+        abs(x), axis=oracle.axes(dim), keepdims=keepdim
+    )
 
 
 SUM_SIZES = sizes(np.sum)
@@ -210,7 +227,14 @@ def dims(*choices, shape=(3, 4, 5), **options):
 
 
 EACH_WAY = (
-    *dims({}, {"dim": 0}, {"dim": 1, "keepdim": True}, {"dim": -1}, {"dim": (0, 2)}, {"dim": (2, 1), "keepdim": True}),
+    *dims(
+        {},
+        {"dim": 0},
+        {"dim": 1, "keepdim": True},
+        {"dim": -1},
+        {"dim": (0, 2)},
+        {"dim": (2, 1), "keepdim": True},
+    ),
     *dims({}, shape=(131,)),
     *dims({"dim": 0}, shape=(70, 3)),
     *dims({}, {"dim": 0}, {"dim": -1}, shape=()),
@@ -377,7 +401,7 @@ def index_row(name, shape, *key):
 
 
 def put_row(name, shape, value, *key):
-    call, expected, fixed = get(*key)
+    _call, _expected, fixed = get(*key)
 
     def assign(library, x, v, *tensors):
         rest = iter(tensors)
@@ -391,7 +415,14 @@ def put_row(name, shape, value, *key):
         found = tuple(next(rest) if isinstance(k, Fixed) else k for k in key)
         return oracle.put(x, v, found)
 
-    return Row(name, wanted, cases=cases((shape, value, *fixed)), call=assign, gradient=(True, True), **MOVED)
+    return Row(
+        name,
+        wanted,
+        cases=cases((shape, value, *fixed)),
+        call=assign,
+        gradient=(True, True),
+        **MOVED,
+    )
 
 
 COLUMNS = Fixed(np.array([1, 0, 3, -1]))
@@ -433,7 +464,9 @@ INDEXING = [
 def products(function):
     """What the rounding of sums of products goes with: the sum of their sizes, and their number where it is large, as
     they are added one after the other."""
-    return lambda *x, **named: function(*(abs(a) for a in x), **named) * max(1, *(a.shape[-1] / 16 for a in x[:2]))
+    return lambda *x, **named: (
+        function(*(abs(a) for a in x), **named) * max(1, *(a.shape[-1] / 16 for a in x[:2]))
+    )
 
 
 def matrices(name, function, *shapes, dtypes="Number", gradient=(True, True), **options):

@@ -153,7 +153,9 @@ def test_modes_as_context_managers_and_decorators(x):
     def triple(t):
         return t * 3
 
-    assert not double(x).requires_grad and not triple(x).requires_grad and double.__doc__ == "Twice."
+    assert (
+        not double(x).requires_grad and not triple(x).requires_grad and double.__doc__ == "Twice."
+    )
     with bolide.set_grad_enabled(False):
         assert not (x * 2).requires_grad
     assert bolide.is_grad_enabled()
@@ -345,7 +347,9 @@ def test_custom_function_twice_differentiated(x):
     (third,) = bolide.autograd.grad(second.sum(), z)
     assert third.tolist() == [1.0, 1.0]
     d = bolide.tensor([0.3, -0.7], dtype=bolide.float64, requires_grad=True)
-    assert bolide.autograd.gradcheck(Cube.apply, (d,)) and bolide.autograd.gradcheck(Exp.apply, (d,))
+    assert bolide.autograd.gradcheck(Cube.apply, (d,)) and bolide.autograd.gradcheck(
+        Exp.apply, (d,)
+    )
 
 
 def test_several_outputs_and_unused_ones(x):
@@ -443,7 +447,9 @@ def test_in_place_function(x):
 
 
 @pytest.mark.parametrize(
-    "result", [(), (1.0, None), (None, None, 5), ("x", None), (lambda: None,)], ids=lambda r: str(len(r))
+    "result",
+    [(), (1.0, None), (None, None, 5), ("x", None), (lambda: None,)],
+    ids=lambda r: str(len(r)),
 )
 def test_wrong_gradients_of_a_function(x, result):
     class Wrong(bolide.autograd.Function):
@@ -493,7 +499,8 @@ def test_saved_tensors_notice_changes(x):
 
         @staticmethod
         def backward(ctx, g):
-            t, none = ctx.saved_tensors
+            t, nothing = ctx.saved_tensors
+            assert nothing is None
             return g * t
 
     z = Keeps.apply(y)
@@ -523,11 +530,12 @@ def test_contexts_are_freed_with_the_graph(x):
     gc.collect()
     assert marks[0]() is None
     y = Holds.apply(x)
-    thread = threading.Thread(target=lambda: y.sum().backward())
+    waiting = [y]
+    del y
+    thread = threading.Thread(target=lambda: waiting.pop().sum().backward())
     thread.start()
     thread.join()
     assert x.grad.tolist() == [2.0] * 3
-    del y, thread
     gc.collect()
     assert marks[1]() is None
 

@@ -7,9 +7,8 @@ import threading
 import traceback
 from collections import namedtuple
 
-import pytest
-
 import bolide
+import pytest
 from bolide.utils.data import (
     BatchSampler,
     DataLoader,

@@ -8,9 +8,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pytest
-
 import bolide
+import pytest
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 pytest.importorskip("tqdm")

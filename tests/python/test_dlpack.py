@@ -58,7 +58,10 @@ class Versioned(ctypes.Structure):
 
 
 new_capsule = ctypes.pythonapi.PyCapsule_New
-new_capsule.restype, new_capsule.argtypes = ctypes.py_object, [ctypes.c_void_p, ctypes.c_char_p, ctypes.c_void_p]
+new_capsule.restype, new_capsule.argtypes = (
+    ctypes.py_object,
+    [ctypes.c_void_p, ctypes.c_char_p, ctypes.c_void_p],
+)
 get_pointer = ctypes.pythonapi.PyCapsule_GetPointer
 get_pointer.restype, get_pointer.argtypes = ctypes.c_void_p, [ctypes.py_object, ctypes.c_char_p]
 get_name = ctypes.pythonapi.PyCapsule_GetName
@@ -68,7 +71,16 @@ get_name.restype, get_name.argtypes = ctypes.c_char_p, [ctypes.py_object]
 class Fake:
     """A producer over a ctypes buffer, with every field free to be wrong."""
 
-    def __init__(self, values=(1.0, 2.0, 3.0, 4.0, 5.0, 6.0), shape=(6,), strides=None, code=2, bits=32, lanes=1, **more):
+    def __init__(
+        self,
+        values=(1.0, 2.0, 3.0, 4.0, 5.0, 6.0),
+        shape=(6,),
+        strides=None,
+        code=2,
+        bits=32,
+        lanes=1,
+        **more,
+    ):
         self.buffer = (ctypes.c_float * len(values))(*values)
         self.deleted = 0
         self.versioned = more.get("versioned", True)
@@ -77,7 +89,11 @@ class Fake:
             self.struct.major, self.struct.minor = more.get("version", (1, 0))
             self.struct.flags = more.get("flags", 0)
         self.deleter = Deleter(self._delete)
-        self.struct.deleter = ctypes.cast(self.deleter, ctypes.c_void_p).value if more.get("has_deleter", True) else None
+        self.struct.deleter = (
+            ctypes.cast(self.deleter, ctypes.c_void_p).value
+            if more.get("has_deleter", True)
+            else None
+        )
         t = self.struct.tensor
         t.data = more.get("data", ctypes.addressof(self.buffer))
         t.device = Device(more.get("device", CPU), 0)
@@ -85,7 +101,9 @@ class Fake:
         t.dtype = DataType(code, bits, lanes)
         self.shape = (ctypes.c_int64 * max(len(shape), 1))(*shape)
         t.shape = self.shape if shape else None
-        self.strides = None if strides is None else (ctypes.c_int64 * max(len(strides), 1))(*strides)
+        self.strides = (
+            None if strides is None else (ctypes.c_int64 * max(len(strides), 1))(*strides)
+        )
         t.strides = self.strides
         t.byte_offset = more.get("byte_offset", 0)
 
@@ -157,14 +175,24 @@ def test_the_exported_struct():
     assert (t.shape[0], t.shape[1]) == (3, 3) and (t.strides[0], t.strides[1]) == (6, 2)
     assert (t.dtype.code, t.dtype.bits, t.dtype.lanes) == (2, 32, 1)
     scalar = bolide.tensor(1.0).__dlpack__()
-    assert not contents(scalar).tensor.shape and not contents(scalar).tensor.strides and contents(scalar).tensor.data
+    assert (
+        not contents(scalar).tensor.shape
+        and not contents(scalar).tensor.strides
+        and contents(scalar).tensor.data
+    )
     empty = bolide.empty(3, 0, 2).__dlpack__()
     assert contents(empty).tensor.data is None and contents(empty).tensor.shape[0] == 3
     assert contents(empty).tensor.strides[0] >= 0
     thin = bolide.arange(6).reshape(6, 1)[::3].__dlpack__()
     assert (contents(thin).tensor.strides[0], contents(thin).tensor.strides[1]) == (3, 1)
     bits = {name: getattr(bolide, name).itemsize * 8 for name in DTYPES}
-    codes = dict.fromkeys(DTYPES, 2) | {"bool": 6, "uint8": 1, "bfloat16": 4, "complex64": 5, "complex128": 5}
+    codes = dict.fromkeys(DTYPES, 2) | {
+        "bool": 6,
+        "uint8": 1,
+        "bfloat16": 4,
+        "complex64": 5,
+        "complex128": 5,
+    }
     codes |= dict.fromkeys(("int8", "int16", "int32", "int64"), 0)
     for name in DTYPES:
         capsule = bolide.empty(1, dtype=getattr(bolide, name)).__dlpack__()
@@ -193,7 +221,12 @@ def test_read_only_tensors():
     assert contents(x.__dlpack__(max_version=(1, 0))).flags & READ_ONLY
     with pytest.raises(BufferError):
         x.__dlpack__()
-    for change in (lambda: x.add_(1), lambda: x.__setitem__(0, 1.0), lambda: x.fill_(0), lambda: x.zero_()):
+    for change in (
+        lambda: x.add_(1),
+        lambda: x.__setitem__(0, 1.0),
+        lambda: x.fill_(0),
+        lambda: x.zero_(),
+    ):
         with pytest.raises(RuntimeError, match="read-only"):
             change()
     assert not x.numpy().flags.writeable
@@ -205,17 +238,29 @@ def test_copy_on_request():
     x = bolide.ones(3)
     copied = contents(capsule := x.__dlpack__(max_version=(1, 0), copy=True))
     assert copied.flags & IS_COPIED and copied.tensor.data != x.data_ptr()
-    assert contents(again := x.__dlpack__(max_version=(1, 0), copy=False)).tensor.data == x.data_ptr()
+    assert (
+        contents(again := x.__dlpack__(max_version=(1, 0), copy=False)).tensor.data == x.data_ptr()
+    )
     assert capsule is not again
     assert bolide.from_dlpack(x, copy=True).data_ptr() != x.data_ptr()
-    assert bolide.from_dlpack(x, copy=False).data_ptr() == x.data_ptr() == bolide.from_dlpack(x).data_ptr()
+    assert (
+        bolide.from_dlpack(x, copy=False).data_ptr()
+        == x.data_ptr()
+        == bolide.from_dlpack(x).data_ptr()
+    )
 
 
 def test_odd_requests():
     x = bolide.ones(2)
     assert x.__dlpack__(stream=None) is not None and x.__dlpack__(stream=-1) is not None
-    for bad, error in (({"stream": 5}, ValueError), ({"stream": "1"}, TypeError), ({"max_version": 1}, TypeError),
-                       ({"copy": "yes"}, TypeError), ({"dl_device": (99, 0)}, BufferError), ({"dl_device": 1}, TypeError)):
+    for bad, error in (
+        ({"stream": 5}, ValueError),
+        ({"stream": "1"}, TypeError),
+        ({"max_version": 1}, TypeError),
+        ({"copy": "yes"}, TypeError),
+        ({"dl_device": (99, 0)}, BufferError),
+        ({"dl_device": 1}, TypeError),
+    ):
         with pytest.raises(error):
             x.__dlpack__(**bad)
     assert x.__dlpack__(dl_device=(CPU, 0)) is not None
@@ -307,7 +352,11 @@ def test_no_deleter_null_strides_offset(versioned):
     assert x.sum().item() == 21.0
     del x
     x = bolide.from_dlpack(Fake(shape=(1, 2, 3), versioned=versioned))
-    assert x.shape == (1, 2, 3) and x.is_contiguous() and x.tolist() == [[[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]]]
+    assert (
+        x.shape == (1, 2, 3)
+        and x.is_contiguous()
+        and x.tolist() == [[[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]]]
+    )
     x = bolide.from_dlpack(Fake(shape=(2,), byte_offset=8, versioned=versioned))
     assert x.tolist() == [3.0, 4.0]
     x = bolide.from_dlpack(Fake(shape=(2, 1), strides=(3, 12345), versioned=versioned))
@@ -461,17 +510,28 @@ def test_the_table_of_c_functions():
     table = Table.from_address(address)
     assert table.major == 1 and table.previous is None
     assert all((table.allocate, table.export, table.import_, table.view, table.stream))
-    export = ctypes.PYFUNCTYPE(ctypes.c_int, ctypes.py_object, ctypes.POINTER(ctypes.c_void_p))(table.export)
-    import_ = ctypes.PYFUNCTYPE(ctypes.c_int, ctypes.c_void_p, ctypes.POINTER(ctypes.py_object))(table.import_)
+    export = ctypes.PYFUNCTYPE(ctypes.c_int, ctypes.py_object, ctypes.POINTER(ctypes.c_void_p))(
+        table.export
+    )
+    import_ = ctypes.PYFUNCTYPE(ctypes.c_int, ctypes.c_void_p, ctypes.POINTER(ctypes.py_object))(
+        table.import_
+    )
     view = ctypes.PYFUNCTYPE(ctypes.c_int, ctypes.py_object, ctypes.POINTER(Tensor))(table.view)
     x = bolide.arange(6.0).reshape(2, 3)
     managed, made, seen = ctypes.c_void_p(), ctypes.py_object(), Tensor()
     assert export(x, managed) == 0 and import_(managed, made) == 0
     assert made.value.data_ptr() == x.data_ptr() and made.value.tolist() == x.tolist()
-    assert view(x, seen) == 0 and seen.data == x.data_ptr() and seen.shape[1] == 3 and seen.strides[0] == 3
+    assert (
+        view(x, seen) == 0
+        and seen.data == x.data_ptr()
+        and seen.shape[1] == 3
+        and seen.strides[0] == 3
+    )
     with pytest.raises(TypeError):
         view("no tensor", seen)
-    stream = ctypes.PYFUNCTYPE(ctypes.c_int, ctypes.c_int32, ctypes.c_int32, ctypes.POINTER(ctypes.c_void_p))(table.stream)
+    stream = ctypes.PYFUNCTYPE(
+        ctypes.c_int, ctypes.c_int32, ctypes.c_int32, ctypes.POINTER(ctypes.c_void_p)
+    )(table.stream)
     current = ctypes.c_void_p(1)
     assert stream(CPU, 0, current) == 0 and current.value is None
 
@@ -490,10 +550,15 @@ def test_between_devices(device):
     if device == "cpu":
         return
     for stream in (1, 2, -1, None):
-        assert bolide.from_dlpack(x.__dlpack__(stream=stream, max_version=(1, 0))).tolist() == x.tolist()
+        assert (
+            bolide.from_dlpack(x.__dlpack__(stream=stream, max_version=(1, 0))).tolist()
+            == x.tolist()
+        )
     with pytest.raises(ValueError):
         x.__dlpack__(stream=0)
     with pytest.raises(BufferError):
         bolide.from_dlpack(x, device="cpu", copy=False)
-    assert contents(capsule := x.__dlpack__(dl_device=(CPU, 0), max_version=(1, 0))).flags & IS_COPIED
+    assert (
+        contents(capsule := x.__dlpack__(dl_device=(CPU, 0), max_version=(1, 0))).flags & IS_COPIED
+    )
     assert numpy.from_dlpack(x, device="cpu").tolist() == x.tolist() and capsule is not None

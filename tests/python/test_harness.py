@@ -4,17 +4,18 @@ A harness that lets a fault pass proves nothing; one that refuses everything is 
 checks pass.
 """
 
-import numpy as np
-import pytest
-
 import bolide
 import harness
+import numpy as np
 import op_rows
+import pytest
 from conftest import DEVICE
 from faults import FAULTS
 from harness import Counts, Library, Mismatch
 
-pytestmark = pytest.mark.skipif(DEVICE != "cpu", reason="what the harness notices does not depend on the device")
+pytestmark = pytest.mark.skipif(
+    DEVICE != "cpu", reason="what the harness notices does not depend on the device"
+)
 
 
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.name.replace(" ", "_"))
@@ -38,8 +39,14 @@ def test_rounding_of_the_harness():
     assert harness.round_to(2.0**-134, "bfloat16") == 0.0
     assert harness.round_to(1.5 * 2.0**-133, "bfloat16") == 2.0**-132
     assert harness.round_to(3.4e38, "bfloat16") == np.inf
-    assert harness.round_to(65519.99, "float16") == 65504.0 and harness.round_to(65520.0, "float16") == np.inf
-    assert np.isnan(harness.round_to(np.nan, "bfloat16")) and harness.round_to(-np.inf, "bfloat16") == -np.inf
+    assert (
+        harness.round_to(65519.99, "float16") == 65504.0
+        and harness.round_to(65520.0, "float16") == np.inf
+    )
+    assert (
+        np.isnan(harness.round_to(np.nan, "bfloat16"))
+        and harness.round_to(-np.inf, "bfloat16") == -np.inf
+    )
     assert np.signbit(harness.round_to(-0.0, "bfloat16"))
 
 

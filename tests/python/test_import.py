@@ -42,7 +42,17 @@ before = libraries()
 import bolide
 print(*sorted({os.path.basename(path).split('.')[0] for path in libraries() - before}))
 """
-    allowed = {"libbolide", "_C", "libstdc++", "libm", "libgcc_s", "libgcov", "libc", "libpthread", "libdl"}
+    allowed = {
+        "libbolide",
+        "_C",
+        "libstdc++",
+        "libm",
+        "libgcc_s",
+        "libgcov",
+        "libc",
+        "libpthread",
+        "libdl",
+    }
     assert set(run(code)) - allowed <= {"libasan", "libubsan", "libtsan"}
 
 
@@ -63,7 +73,9 @@ def test_an_unknown_isa_is_an_error_that_names_the_known_ones():
         env={**os.environ, "BOLIDE_CPU_ISA": "avx9000"},
     )
     assert done.returncode == 1
-    assert "BOLIDE_CPU_ISA" in done.stderr and "baseline" in done.stderr and "avx9000" in done.stderr
+    assert (
+        "BOLIDE_CPU_ISA" in done.stderr and "baseline" in done.stderr and "avx9000" in done.stderr
+    )
 
 
 def test_cuda_that_is_not_there_says_so():

@@ -8,9 +8,8 @@ import struct
 import threading
 from http.server import BaseHTTPRequestHandler, HTTPServer
 
-import pytest
-
 import bolide
+import pytest
 from bolide import datasets, io
 
 DTYPES = [

@@ -5,9 +5,8 @@ import sys
 import threading
 import weakref
 
-import pytest
-
 import bolide
+import pytest
 from bolide import nn
 from conftest import DEVICE
 
@@ -20,13 +19,20 @@ def state():
     found = {"nodes": bolide._C._live_nodes(), "objects": len(gc.get_objects())}
     for device in {"cpu", DEVICE}:
         stats = bolide._C._memory_stats(device)
-        found[f"{device} bytes"], found[f"{device} blocks"] = stats["allocated"], stats["live_blocks"]
+        found[f"{device} bytes"], found[f"{device} blocks"] = (
+            stats["allocated"],
+            stats["live_blocks"],
+        )
     return found
 
 
 def grown(before, after, objects=0):
     """What is more than before. Python's own caches may take a few objects."""
-    return {k: after[k] - before[k] for k in before if after[k] > before[k] + (objects if k == "objects" else 0)}
+    return {
+        k: after[k] - before[k]
+        for k in before
+        if after[k] > before[k] + (objects if k == "objects" else 0)
+    }
 
 
 def check_no_growth(function, times, objects=5):
@@ -119,7 +125,9 @@ def test_errors_leave_nothing(name):
     def fail():
         with pytest.raises(Exception) as raised:
             call()
-        assert isinstance(raised.value, RuntimeError | TypeError | ValueError | IndexError | MemoryError)
+        assert isinstance(
+            raised.value, RuntimeError | TypeError | ValueError | IndexError | MemoryError
+        )
 
     check_no_growth(fail, 50, objects=20)
 

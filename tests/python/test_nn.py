@@ -10,9 +10,8 @@ import gc
 import math
 import weakref
 
-import pytest
-
 import bolide
+import pytest
 from bolide import nn
 from bolide.nn import functional, init
 

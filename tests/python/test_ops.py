@@ -11,12 +11,11 @@ import subprocess
 import sys
 from pathlib import Path
 
-import numpy as np
-import pytest
-
 import bolide
 import harness
+import numpy as np
 import op_rows
+import pytest
 from conftest import DEVICE
 from harness import COMPLEX, COUNTS, EVERY, FLOATS, INTEGERS, SETS, Library
 
@@ -34,7 +33,9 @@ def summary_lines():
 
 
 def each(rows, wanted=lambda row: True):
-    return pytest.mark.parametrize("row", [r for r in rows if wanted(r)], ids=lambda row: row.name.replace(" ", "_"))
+    return pytest.mark.parametrize(
+        "row", [r for r in rows if wanted(r)], ids=lambda row: row.name.replace(" ", "_")
+    )
 
 
 def run(check, row, **options):
@@ -54,7 +55,9 @@ def test_values(row):
 def test_extremes(row):
     run(harness.check_extremes, row, disagreements=DISAGREEMENTS)
     if row.ignore is not None and DEVICE == "cpu":
-        assert DISAGREEMENTS[row.name], "nothing that `ignore` names differs: the entry no longer applies"
+        assert DISAGREEMENTS[row.name], (
+            "nothing that `ignore` names differs: the entry no longer applies"
+        )
 
 
 @each(ROWS, lambda row: any(row.gradient))
@@ -81,7 +84,9 @@ def test_other_dtypes_are_refused(row):
     for dtype in EVERY:
         if dtype in SETS[row.dtypes] or (row.outside == "floats" and dtype in (*INTEGERS, "bool")):
             continue
-        _, tensors = harness.tensors_of(LIBRARY, harness.prepared(row, case, dtype, 0), dtype, "contiguous")
+        _, tensors = harness.tensors_of(
+            LIBRARY, harness.prepared(row, case, dtype, 0), dtype, "contiguous"
+        )
         with pytest.raises(bolide.DTypeError, match=dtype) as raised:
             LIBRARY.run(row, *tensors, *case.args, **case.named)
         assert re.match(r"\[\w+\] expected .+, got .+", str(raised.value)), raised.value
@@ -127,13 +132,18 @@ def test_in_place_form_writes_what_is_its_own(row):
     case = dataclasses.replace(row.cases[0])
     for dtype in SETS[row.dtypes]:
         arrays = harness.prepared(row, case, dtype, "in place")
-        wide = np.stack([arrays[0], harness.other_than(arrays[0])], -1).reshape(*arrays[0].shape[:-1], -1)
+        wide = np.stack([arrays[0], harness.other_than(arrays[0])], -1).reshape(
+            *arrays[0].shape[:-1], -1
+        )
         base = LIBRARY.from_array(wide, dtype)
         x = base[..., ::2]
         others = [LIBRARY.tensor(a, dtype) for a in arrays[1:]]
         assert getattr(x, row.name + "_")(*others) is x
         harness.check_result(row, case, x, arrays, dtype, f"{row.name}_ {dtype}", LIBRARY)
-        assert np.array_equal(LIBRARY.array_of(base)[..., 1::2], LIBRARY.array_of(LIBRARY.from_array(wide, dtype))[..., 1::2])
+        assert np.array_equal(
+            LIBRARY.array_of(base)[..., 1::2],
+            LIBRARY.array_of(LIBRARY.from_array(wide, dtype))[..., 1::2],
+        )
         COUNTS.add("values")
 
 
@@ -160,7 +170,9 @@ def test_in_place_form_of_overlapping_memory(row):
     assert np.array_equal(LIBRARY.array_of(x[:1]), LIBRARY.array_of(copy[:1]))
 
 
-@each(op_rows.UNARY + op_rows.BINARY + op_rows.TERNARY, lambda row: row.name not in ("gelu", "where"))
+@each(
+    op_rows.UNARY + op_rows.BINARY + op_rows.TERNARY, lambda row: row.name not in ("gelu", "where")
+)
 def test_out_and_method(row):
     """name(..., out=y) writes into y and gives it; x.name(...) gives the same."""
     case, dtype = row.cases[0], SETS[row.dtypes][-1]
@@ -217,17 +229,28 @@ def test_conversion(source):
     values = {"bool": [False, True, True], "uint8": [0, 1, 200]}.get(source, [0, 1, -3, 100])
     for target in EVERY:
         low = 0 if target in ("uint8", "bool") else -128
-        kept = np.array([v for v in values if target == "bool" or low <= v <= (255 if target == "uint8" else 127)])
+        kept = np.array(
+            [
+                v
+                for v in values
+                if target == "bool" or low <= v <= (255 if target == "uint8" else 127)
+            ]
+        )
         x = LIBRARY.from_array(kept, source)
         for layout in (x, x.repeat(3, 1).t(), x.repeat(67)[::2]):
             found = layout.to(LIBRARY.dtype(target))
             assert harness.name_of(found) == target
             wanted = LIBRARY.array_of(layout).astype(bool if target == "bool" else np.complex128)
-            assert np.array_equal(LIBRARY.array_of(found).astype(wanted.dtype), wanted), (source, target)
+            assert np.array_equal(LIBRARY.array_of(found).astype(wanted.dtype), wanted), (
+                source,
+                target,
+            )
             COUNTS.add("values")
         if source in FLOATS and target in FLOATS + COMPLEX:
             special = np.array([np.nan, np.inf, -np.inf, -0.0])
-            found = LIBRARY.array_of(LIBRARY.from_array(special, source).to(LIBRARY.dtype(target))).real
+            found = LIBRARY.array_of(
+                LIBRARY.from_array(special, source).to(LIBRARY.dtype(target))
+            ).real
             assert np.array_equal(found, special, equal_nan=True) and np.signbit(found[3])
 
 
@@ -239,7 +262,9 @@ def test_rounding_to_a_narrower_float(target):
     ties = 1 + eps * np.arange(16) / 4
     tiny = least * np.arange(20) / 4
     near = most * (1 + eps * np.arange(-8, 9) / 8)
-    x = np.concatenate([ties, tiny, near, random.uniform(-3, 3, 300), random.normal(0, 1, 300) * least * 50])
+    x = np.concatenate(
+        [ties, tiny, near, random.uniform(-3, 3, 300), random.normal(0, 1, 300) * least * 50]
+    )
     x = np.concatenate([x, -x])
     got = LIBRARY.array_of(LIBRARY.from_array(x, "float64").to(LIBRARY.dtype(target)))
     wanted = harness.round_to(x, target)
@@ -251,22 +276,46 @@ def test_rounding_to_a_narrower_float(target):
 
 
 def isas_of_machine():
-    flags = set(re.findall(r"\w+", next((line for line in open("/proc/cpuinfo") if line.startswith("flags")), "")))
-    wanted = {"baseline": set(), "avx2": {"avx2", "fma", "f16c"}, "avx512": {"avx512f", "avx512bw", "avx512dq", "avx512vl"}}
+    flags = set(
+        re.findall(
+            r"\w+", next((line for line in open("/proc/cpuinfo") if line.startswith("flags")), "")
+        )
+    )
+    wanted = {
+        "baseline": set(),
+        "avx2": {"avx2", "fma", "f16c"},
+        "avx512": {"avx512f", "avx512bw", "avx512dq", "avx512vl"},
+    }
     return [name for name, needed in wanted.items() if needed <= flags]
 
 
 @pytest.mark.skipif(DEVICE != "cpu", reason="kernels of another device")
-@pytest.mark.skipif("BOLIDE_CPU_ISA" in os.environ, reason="this process tests one set of instructions")
+@pytest.mark.skipif(
+    "BOLIDE_CPU_ISA" in os.environ, reason="this process tests one set of instructions"
+)
 @pytest.mark.parametrize("isa", ["baseline", "avx2", "avx512"])
 def test_every_set_of_instructions(isa):
     if isa not in isas_of_machine():
         pytest.skip(f"this machine has no {isa}")
     if isa == bolide._C._cpu_isa():
         return  # the other tests of this file have run with it
-    command = [sys.executable, "-m", "pytest", "-q", "-x", __file__, "-k", "test_values or test_extremes or test_gradients"]
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-q",
+        "-x",
+        __file__,
+        "-k",
+        "test_values or test_extremes or test_gradients",
+    ]
     done = subprocess.run(
-        command, cwd=ROOT, env={**os.environ, "BOLIDE_CPU_ISA": isa}, capture_output=True, text=True, timeout=900
+        command,
+        cwd=ROOT,
+        env={**os.environ, "BOLIDE_CPU_ISA": isa},
+        capture_output=True,
+        text=True,
+        timeout=900,
     )
     assert done.returncode == 0, done.stdout[-4000:]
     counted = re.search(r"(\d+) combinations", done.stdout)
@@ -294,7 +343,10 @@ def known_names():
 
 def test_every_line_of_the_tables_has_a_row_that_says_the_same():
     """`make test` fails while an op of kernels/*.def is untested."""
-    lines = [(f[3], f[0], f[1]) for _, f in table_lines("kernels/elementwise.def", "UNARY(?:_1|_2)?|BINARY|TERNARY")]
+    lines = [
+        (f[3], f[0], f[1])
+        for _, f in table_lines("kernels/elementwise.def", "UNARY(?:_1|_2)?|BINARY|TERNARY")
+    ]
     lines += [(f[3], f[0], f[1]) for _, f in table_lines("kernels/reduce.def", "REDUCE")]
     assert len(lines) >= 75
     by_name = {name: row for row in ROWS for name in (row.name, *row.aliases)}
@@ -304,9 +356,17 @@ def test_every_line_of_the_tables_has_a_row_that_says_the_same():
         row = by_name[name]
         # A sum of bool counts, in int64; "floating" means for reductions that integers are refused.
         assert row.dtypes == ("Any" if result == "sum" else dtypes), name
-        assert row.result == ("same" if result == "floating" and row in op_rows.REDUCTIONS else result), name
-    in_place = {f[3] for _, f in table_lines("kernels/elementwise.def", "UNARY(?:_1|_2)?|BINARY|TERNARY") if f[2] == "inplace"}
-    assert in_place == {row.name for row in op_rows.UNARY + op_rows.BINARY + op_rows.TERNARY if row.inplace}
+        assert row.result == (
+            "same" if result == "floating" and row in op_rows.REDUCTIONS else result
+        ), name
+    in_place = {
+        f[3]
+        for _, f in table_lines("kernels/elementwise.def", "UNARY(?:_1|_2)?|BINARY|TERNARY")
+        if f[2] == "inplace"
+    }
+    assert in_place == {
+        row.name for row in op_rows.UNARY + op_rows.BINARY + op_rows.TERNARY if row.inplace
+    }
 
 
 # What is public and no row: why, and which file tests it.
@@ -336,7 +396,8 @@ ELSEWHERE = {
         "part of autograd",
     ),
     **dict.fromkeys(
-        "to cpu cuda type_as float double half bfloat16 long int short char byte bool".split(), "test_conversion above"
+        "to cpu cuda type_as float double half bfloat16 long int short char byte bool".split(),
+        "test_conversion above",
     ),
     **dict.fromkeys(
         "get_num_threads set_num_threads get_default_dtype set_default_dtype result_type promote_types".split(),
@@ -352,8 +413,16 @@ ELSEWHERE = {
 
 
 def public_names():
-    module = {n for n in dir(bolide._C) if not n.startswith("_") and type(getattr(bolide._C, n)).__name__.startswith("builtin")}
-    methods = {n for n in dir(bolide.Tensor) if not n.startswith("_") and callable(getattr(bolide.Tensor, n))}
+    module = {
+        n
+        for n in dir(bolide._C)
+        if not n.startswith("_") and type(getattr(bolide._C, n)).__name__.startswith("builtin")
+    }
+    methods = {
+        n
+        for n in dir(bolide.Tensor)
+        if not n.startswith("_") and callable(getattr(bolide.Tensor, n))
+    }
     return module | methods
 
 

@@ -2,9 +2,8 @@
 
 import math
 
-import pytest
-
 import bolide
+import pytest
 from bolide import nn, optim
 from bolide.optim import lr_scheduler
 

@@ -7,9 +7,8 @@ torch can be imported.
 import json
 from pathlib import Path
 
-import pytest
-
 import bolide
+import pytest
 from conftest import DEVICE
 
 REFERENCE = json.loads((Path(__file__).parent / "references" / "promotion.json").read_text())
@@ -76,7 +75,9 @@ def test_dtype_of_result(op, form):
         if letter == "-" and found != "-" and not is_complex(dtype, other):
             continue  # PyTorch refuses what is defined here
         if found != letter:
-            wrong.append(f"{dtype} {other}: expected {NAMES.get(letter, 'an error')}, got {NAMES.get(found, 'an error')}")
+            wrong.append(
+                f"{dtype} {other}: expected {NAMES.get(letter, 'an error')}, got {NAMES.get(found, 'an error')}"
+            )
     assert not wrong, wrong
 
 
@@ -143,7 +144,13 @@ def test_values_are_torchs(op):
                                module=torch)  # fmt: skip
             except (RuntimeError, NotImplementedError):
                 continue
-            found = apply(op, *(bolide.tensor(v, dtype=getattr(bolide, d)) for v, d in zip(pair, (a, b), strict=True)))
+            found = apply(
+                op,
+                *(
+                    bolide.tensor(v, dtype=getattr(bolide, d))
+                    for v, d in zip(pair, (a, b), strict=True)
+                ),
+            )
             assert str(found.dtype).split(".")[-1] == str(wanted.dtype).split(".")[-1]
             for got, want in zip(found.tolist(), wanted.tolist(), strict=True):
                 assert got == pytest.approx(want, rel=1e-6, nan_ok=True), (op, a, b)

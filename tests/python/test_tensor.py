@@ -42,7 +42,9 @@ def test_dtype_and_shape_of_data(data, dtype, shape, device):
     assert x.dtype is dtype and x.shape == shape and x.device.type == device
 
 
-@pytest.mark.parametrize("dtype", FLOATS + INTS + [bolide.bool, bolide.complex64, bolide.complex128], ids=str)
+@pytest.mark.parametrize(
+    "dtype", FLOATS + INTS + [bolide.bool, bolide.complex64, bolide.complex128], ids=str
+)
 def test_a_dtype_of_choice(dtype, device):
     x = bolide.tensor([[0, 1], [1, 0]], dtype=dtype, device=device)
     assert x.dtype is dtype and x.tolist() == [[0, 1], [1, 0]]
@@ -58,7 +60,9 @@ def test_ragged_lists(data):
         bolide.tensor(data)
 
 
-@pytest.mark.parametrize("data", ["text", b"bytes", None, [None], [[1, "x"]], {1: 2}, {1}, object(), [object()], print])
+@pytest.mark.parametrize(
+    "data", ["text", b"bytes", None, [None], [[1, "x"]], {1: 2}, {1}, object(), [object()], print]
+)
 def test_data_of_no_numbers(data):
     with pytest.raises(TypeError, match=r"\[tensor\] expected"):
         bolide.tensor(data)
@@ -73,8 +77,20 @@ def test_a_list_in_itself():
 
 @pytest.mark.parametrize(
     ("value", "dtype"),
-    [(256, "uint8"), (-1, "uint8"), (128, "int8"), (-129, "int8"), (2**31, "int32"), (2**63, "int64"), (1e30, "int64"),
-     (math.nan, "int32"), (math.inf, "int64"), (2.0**63, "int64"), (1j, "float32"), (2**64, "float64")],
+    [
+        (256, "uint8"),
+        (-1, "uint8"),
+        (128, "int8"),
+        (-129, "int8"),
+        (2**31, "int32"),
+        (2**63, "int64"),
+        (1e30, "int64"),
+        (math.nan, "int32"),
+        (math.inf, "int64"),
+        (2.0**63, "int64"),
+        (1j, "float32"),
+        (2**64, "float64"),
+    ],
 )
 def test_numbers_that_do_not_fit(value, dtype):
     with pytest.raises((OverflowError, TypeError)):
@@ -84,7 +100,10 @@ def test_numbers_that_do_not_fit(value, dtype):
 def test_numbers_that_just_fit():
     for dtype in INTS:
         limits = bolide.iinfo(dtype)
-        assert bolide.tensor([limits.min, limits.max], dtype=dtype).tolist() == [limits.min, limits.max]
+        assert bolide.tensor([limits.min, limits.max], dtype=dtype).tolist() == [
+            limits.min,
+            limits.max,
+        ]
     assert bolide.tensor([1.9, -1.9], dtype=bolide.int32).tolist() == [1, -1]
     assert bolide.tensor([255.9], dtype=bolide.uint8).tolist() == [255]
 
@@ -121,16 +140,28 @@ def test_tensors_inside_lists(device):
 
 def test_sizes_and_likes(device):
     x = bolide.ones(2, 3, dtype=bolide.float64, device=device)
-    for y in (bolide.zeros_like(x), bolide.ones_like(x), bolide.empty_like(x), bolide.full_like(x, 7), x.new_zeros(2, 3)):
+    for y in (
+        bolide.zeros_like(x),
+        bolide.ones_like(x),
+        bolide.empty_like(x),
+        bolide.full_like(x, 7),
+        x.new_zeros(2, 3),
+    ):
         assert y.shape == (2, 3) and y.dtype == bolide.float64 and y.device == x.device
     assert x.new_tensor([1]).dtype == bolide.float64 and x.new_full((1,), 5).item() == 5.0
     assert bolide.zeros_like(x, dtype=bolide.int32).dtype == bolide.int32
-    assert bolide.full((2,), 5).dtype == bolide.int64 and bolide.full((2,), True).dtype == bolide.bool
+    assert (
+        bolide.full((2,), 5).dtype == bolide.int64 and bolide.full((2,), True).dtype == bolide.bool
+    )
     assert bolide.eye(2, device=device).tolist() == [[1.0, 0.0], [0.0, 1.0]]
     assert bolide.linspace(0, 1, 3, device=device).tolist() == [0.0, 0.5, 1.0]
     assert bolide.arange(0, 1, 0.25, device=device).tolist() == [0.0, 0.25, 0.5, 0.75]
     assert bolide.ones(2, requires_grad=True).requires_grad
-    for bad in (lambda: bolide.arange(0, 5, 0), lambda: bolide.arange(5, 0), lambda: bolide.zeros(-1)):
+    for bad in (
+        lambda: bolide.arange(0, 5, 0),
+        lambda: bolide.arange(5, 0),
+        lambda: bolide.zeros(-1),
+    ):
         with pytest.raises((ValueError, RuntimeError)):
             bad()
 
@@ -161,12 +192,19 @@ def test_random(device):
     assert bolide.randn(4, generator=one).tolist() == bolide.randn(4, generator=two).tolist()
     assert bolide.get_rng_state().tolist() == before and one.initial_seed() == 7
     assert sorted(bolide.randperm(10, generator=one).tolist()) == list(range(10))
-    assert bolide.empty(50).uniform_(2, 3).min().item() >= 2 and bolide.empty(5).normal_(5, 0).tolist() == [5.0] * 5
+    assert (
+        bolide.empty(50).uniform_(2, 3).min().item() >= 2
+        and bolide.empty(5).normal_(5, 0).tolist() == [5.0] * 5
+    )
     draws = bolide.randint(2, 5, (200,))
     assert draws.dtype == bolide.int64 and set(draws.tolist()) == {2, 3, 4}
     assert set(bolide.bernoulli(bolide.full((50,), 0.5)).tolist()) <= {0.0, 1.0}
     bolide.manual_seed(-5)
-    for bad in (lambda: bolide.rand(2, generator=5), lambda: bolide.manual_seed(2**70), lambda: bolide.manual_seed("x")):
+    for bad in (
+        lambda: bolide.rand(2, generator=5),
+        lambda: bolide.manual_seed(2**70),
+        lambda: bolide.manual_seed("x"),
+    ):
         with pytest.raises((TypeError, OverflowError)):
             bad()
 
@@ -201,7 +239,10 @@ def test_masks_and_index_tensors(device):
     assert x[x > 2].tolist() == [3, 4, 5] and x[x > 9].tolist() == []
     assert x[:, bolide.tensor([True, False, True], device=device)].tolist() == [[0, 2], [3, 5]]
     assert x[bolide.tensor([1, 0], device=device)].tolist() == [[3, 4, 5], [0, 1, 2]]
-    assert x[bolide.tensor(1, device=device)].tolist() == [3, 4, 5] and x[bolide.tensor(1), bolide.tensor(-1)].item() == 5
+    assert (
+        x[bolide.tensor(1, device=device)].tolist() == [3, 4, 5]
+        and x[bolide.tensor(1), bolide.tensor(-1)].item() == 5
+    )
     assert x[: bolide.tensor(1)].tolist() == [[0, 1, 2]] and x[[]].shape == (0, 3)
     x[x > 2] = 0
     x[0] = bolide.tensor([7, 8, 9], device=device)
@@ -238,7 +279,12 @@ def test_keys_that_do_not_fit(key, error, device):
 
 def test_values_that_do_not_fit(device):
     x = bolide.zeros(2, 3, device=device)
-    for value, error in ((bolide.ones(4, device=device), RuntimeError), ("x", TypeError), (None, TypeError), ([1, [2]], ValueError)):
+    for value, error in (
+        (bolide.ones(4, device=device), RuntimeError),
+        ("x", TypeError),
+        (None, TypeError),
+        ([1, [2]], ValueError),
+    ):
         with pytest.raises(error):
             x[0] = value
     with pytest.raises(IndexError):
@@ -258,11 +304,19 @@ def test_operators_of_tensors_and_numbers(device):
     ]  # fmt: skip
     for got, wanted in table:
         assert got.tolist() == pytest.approx(wanted, abs=1e-6)
-    assert (x < y).tolist() == [True, True] and (x >= 1).tolist() == [True, False] and (1 > x).tolist() == [False, True]
+    assert (
+        (x < y).tolist() == [True, True]
+        and (x >= 1).tolist() == [True, False]
+        and (1 > x).tolist() == [False, True]  # noqa: SIM300
+    )
     assert (x == x).tolist() == [True, True] and (x != y).tolist() == [True, True]
     i = bolide.tensor([6, 3], device=device)
-    assert (i & 2).tolist() == [2, 2] and (i | 8).tolist() == [14, 11] and (i ^ 1).tolist() == [7, 2]
-    assert (i << 1).tolist() == [12, 6] and (i >> 1).tolist() == [3, 1] and (~i).tolist() == [-7, -4]
+    assert (
+        (i & 2).tolist() == [2, 2] and (i | 8).tolist() == [14, 11] and (i ^ 1).tolist() == [7, 2]
+    )
+    assert (
+        (i << 1).tolist() == [12, 6] and (i >> 1).tolist() == [3, 1] and (~i).tolist() == [-7, -4]
+    )
     assert (1 << i).tolist() == [64, 8] and (~(i > 4)).tolist() == [False, True]
     m = bolide.ones(2, 2, device=device)
     assert (m @ m).tolist() == [[2.0, 2.0], [2.0, 2.0]] and (m @ x).tolist() == [-3.0, -3.0]
@@ -295,7 +349,13 @@ def test_operators_in_place(device):
 def test_operators_with_something_else(device):
     x = bolide.ones(2, device=device)
     for other in ("x", None, [1, 2], (1,), {}, object()):
-        for operator in (lambda a, b: a + b, lambda a, b: b - a, lambda a, b: a @ b, lambda a, b: a < b, lambda a, b: a**b):
+        for operator in (
+            lambda a, b: a + b,
+            lambda a, b: b - a,
+            lambda a, b: a @ b,
+            lambda a, b: a < b,
+            lambda a, b: a**b,
+        ):
             with pytest.raises(TypeError):
                 operator(x, other)
         assert (x == other) is False and (x != other) is True
@@ -317,14 +377,22 @@ def test_an_operand_that_knows_better(device):
 
         __hash__ = None
 
-    assert bolide.ones(2, device=device) + Wise() == "wise" and (bolide.ones(2) == Wise()) == "equal"
+    assert (
+        bolide.ones(2, device=device) + Wise() == "wise" and (bolide.ones(2) == Wise()) == "equal"
+    )
 
 
 def test_promotion():
-    assert (bolide.tensor([1]) * 1.5).dtype == bolide.float32 and (bolide.tensor([1]) + True).dtype == bolide.int64
-    assert (bolide.tensor([True]) + 1).dtype == bolide.int64 and (bolide.tensor([1], dtype=bolide.uint8) + 300).dtype == bolide.uint8
+    assert (bolide.tensor([1]) * 1.5).dtype == bolide.float32 and (
+        bolide.tensor([1]) + True
+    ).dtype == bolide.int64
+    assert (bolide.tensor([True]) + 1).dtype == bolide.int64 and (
+        bolide.tensor([1], dtype=bolide.uint8) + 300
+    ).dtype == bolide.uint8
     assert (bolide.tensor([1.0], dtype=bolide.float16) * 2.5).dtype == bolide.float16
-    assert (bolide.tensor([1.0], dtype=bolide.float16) + bolide.tensor(1.0, dtype=bolide.float64)).dtype == bolide.float16
+    assert (
+        bolide.tensor([1.0], dtype=bolide.float16) + bolide.tensor(1.0, dtype=bolide.float64)
+    ).dtype == bolide.float16
     assert (bolide.tensor([1]) + bolide.tensor(1.5)).dtype == bolide.float32
     assert (bolide.tensor([1]) / 2).dtype == bolide.float32
     assert bolide.result_type(bolide.tensor([1]), 2.0) is bolide.float32
@@ -334,7 +402,9 @@ def test_promotion():
 def test_comparisons_hash_by_identity(device):
     x, y = bolide.ones(1, device=device), bolide.ones(1, device=device)
     assert len({x, y, x}) == 2 and {x: 1}[x] == 1 and x in [x] and hash(x) == hash(x)
-    assert 1 in bolide.tensor([1, 2], device=device) and 5 not in bolide.tensor([1, 2], device=device)
+    assert 1 in bolide.tensor([1, 2], device=device) and 5 not in bolide.tensor(
+        [1, 2], device=device
+    )
     with pytest.raises(TypeError):
         "x" in x  # noqa: B015
 
@@ -344,9 +414,18 @@ def test_comparisons_hash_by_identity(device):
 
 def test_as_numbers(device):
     one = bolide.tensor([2.7], device=device)
-    assert float(one) == pytest.approx(2.7) and int(one) == 2 and bool(one) and one.item() == pytest.approx(2.7)
+    assert (
+        float(one) == pytest.approx(2.7)
+        and int(one) == 2
+        and bool(one)
+        and one.item() == pytest.approx(2.7)
+    )
     assert range(5)[bolide.tensor(2, device=device)] == 2 and bolide.tensor(7).__index__() == 7
-    assert not bolide.tensor(0.0) and bolide.tensor(True).item() is True and isinstance(bolide.tensor(3).item(), int)
+    assert (
+        not bolide.tensor(0.0)
+        and bolide.tensor(True).item() is True
+        and isinstance(bolide.tensor(3).item(), int)
+    )
     assert f"{bolide.tensor(2.5):.2f}" == "2.50" and f"{bolide.tensor([1])}" == "tensor([1])"
     for bad in (bolide.ones(2, device=device), bolide.ones(0, device=device)):
         for convert in (bool, float, int, lambda t: t.item()):
@@ -366,8 +445,10 @@ def test_as_numbers(device):
 def test_as_sequences(device):
     x = bolide.arange(6, device=device).reshape(2, 3)
     assert len(x) == 2 and [row.tolist() for row in x] == x.tolist()
-    a, b = x
-    assert b.tolist() == [3, 4, 5] and list(bolide.ones(0)) == []
+    first, second = x
+    assert (
+        first.tolist() == [0, 1, 2] and second.tolist() == [3, 4, 5] and list(bolide.ones(0)) == []
+    )
     for bad in (len, iter):
         with pytest.raises(TypeError):
             bad(bolide.tensor(1))
@@ -378,11 +459,28 @@ def test_as_sequences(device):
 
 def test_shapes_and_sizes(device):
     x = bolide.empty(2, 3, 4, device=device)
-    assert isinstance(x.shape, bolide.Size) and x.shape == x.size() == (2, 3, 4) and x.size(-1) == 4 == x.shape[2]
-    assert x.shape.numel() == 24 == x.numel() == x.nelement() and repr(x.shape) == "bolide.Size([2, 3, 4])"
-    assert isinstance(x.shape[1:], bolide.Size) and isinstance(x.shape + (1,), bolide.Size) and x.shape[:2] + (5,) == (2, 3, 5)
-    assert x.stride() == (12, 4, 1) and x.stride(0) == 12 and x.dim() == x.ndim == 3 and x.element_size() == 4
-    assert x.nbytes == 96 and x.itemsize == 4 and x.storage_offset() == 0 and x[1].storage_offset() == 12
+    assert (
+        isinstance(x.shape, bolide.Size)
+        and x.shape == x.size() == (2, 3, 4)
+        and x.size(-1) == 4 == x.shape[2]
+    )
+    assert (
+        x.shape.numel() == 24 == x.numel() == x.nelement()
+        and repr(x.shape) == "bolide.Size([2, 3, 4])"
+    )
+    assert isinstance(x.shape[1:], bolide.Size) and isinstance(x.shape + (1,), bolide.Size)  # noqa: RUF005
+    assert (
+        x.stride() == (12, 4, 1)
+        and x.stride(0) == 12
+        and x.dim() == x.ndim == 3
+        and x.element_size() == 4
+    )
+    assert (
+        x.nbytes == 96
+        and x.itemsize == 4
+        and x.storage_offset() == 0
+        and x[1].storage_offset() == 12
+    )
     for bad in (lambda: x.size(3), lambda: x.stride(-4), lambda: bolide.tensor(1).size(0)):
         with pytest.raises(IndexError):
             bad()
@@ -390,19 +488,54 @@ def test_shapes_and_sizes(device):
 
 def test_views_and_rearrangements(device):
     x = bolide.arange(24, device=device).reshape(2, 3, 4)
-    assert x.view(6, -1).shape == (6, 4) and x.T.shape == (4, 3, 2) == x.permute(2, 1, 0).shape and x.mT.shape == (2, 4, 3)
-    assert x.flatten(1).shape == (2, 12) and x.unflatten(2, (2, 2)).shape == (2, 3, 2, 2) and x.ravel().shape == (24,)
-    assert x.unsqueeze(-1).squeeze().shape == (2, 3, 4) and x.transpose(0, -1).shape == (4, 3, 2) == x.swapaxes(0, 2).shape
-    assert x.movedim(0, 2).shape == (3, 4, 2) and x.narrow(2, 1, 2).shape == (2, 3, 2) and x.select(1, 0).shape == (2, 4)
-    assert [t.shape[2] for t in x.split(3, dim=2)] == [3, 1] and [t.shape[2] for t in x.split([1, 3], 2)] == [1, 3]
-    assert len(x.chunk(2, 1)) == 2 and len(x.unbind(1)) == 3 and isinstance(bolide.split(x, 1), tuple)
-    assert x.flip(0, 2)[0, 0].tolist() == [15, 14, 13, 12] and bolide.tensor([1, 2]).repeat(2, 2).tolist() == [[1, 2, 1, 2]] * 2
+    assert (
+        x.view(6, -1).shape == (6, 4)
+        and x.T.shape == (4, 3, 2) == x.permute(2, 1, 0).shape
+        and x.mT.shape == (2, 4, 3)
+    )
+    assert (
+        x.flatten(1).shape == (2, 12)
+        and x.unflatten(2, (2, 2)).shape == (2, 3, 2, 2)
+        and x.ravel().shape == (24,)
+    )
+    assert (
+        x.unsqueeze(-1).squeeze().shape == (2, 3, 4)
+        and x.transpose(0, -1).shape == (4, 3, 2) == x.swapaxes(0, 2).shape
+    )
+    assert (
+        x.movedim(0, 2).shape == (3, 4, 2)
+        and x.narrow(2, 1, 2).shape == (2, 3, 2)
+        and x.select(1, 0).shape == (2, 4)
+    )
+    assert [t.shape[2] for t in x.split(3, dim=2)] == [3, 1] and [
+        t.shape[2] for t in x.split([1, 3], 2)
+    ] == [1, 3]
+    assert (
+        len(x.chunk(2, 1)) == 2 and len(x.unbind(1)) == 3 and isinstance(bolide.split(x, 1), tuple)
+    )
+    assert (
+        x.flip(0, 2)[0, 0].tolist() == [15, 14, 13, 12]
+        and bolide.tensor([1, 2]).repeat(2, 2).tolist() == [[1, 2, 1, 2]] * 2
+    )
     assert bolide.tensor([1, 2]).repeat_interleave(2).tolist() == [1, 1, 2, 2]
-    assert bolide.tensor([[1], [2]]).expand(2, 3).tolist() == [[1, 1, 1], [2, 2, 2]] and x.expand_as(x).shape == x.shape
-    assert x.as_strided((2, 2), (1, 2)).tolist() == [[0, 2], [1, 3]] and x.diagonal(0, 1, 2).shape == (2, 3)
+    assert (
+        bolide.tensor([[1], [2]]).expand(2, 3).tolist() == [[1, 1, 1], [2, 2, 2]]
+        and x.expand_as(x).shape == x.shape
+    )
+    assert x.as_strided((2, 2), (1, 2)).tolist() == [[0, 2], [1, 3]] and x.diagonal(
+        0, 1, 2
+    ).shape == (2, 3)
     assert x.is_contiguous() and not x.T.is_contiguous() and x.T.contiguous().is_contiguous()
-    assert bolide.ones(3, 3).tril().sum().item() == 6.0 == bolide.triu(bolide.ones(3, 3)).sum().item()
-    for bad in (lambda: x.view(5), lambda: x.T.view(24), lambda: x.view(-1, -1), lambda: x.permute(0, 0, 1), lambda: x.reshape(7, -1)):
+    assert (
+        bolide.ones(3, 3).tril().sum().item() == 6.0 == bolide.triu(bolide.ones(3, 3)).sum().item()
+    )
+    for bad in (
+        lambda: x.view(5),
+        lambda: x.T.view(24),
+        lambda: x.view(-1, -1),
+        lambda: x.permute(0, 0, 1),
+        lambda: x.reshape(7, -1),
+    ):
         with pytest.raises(RuntimeError):
             bad()
     for bad in (lambda: x.transpose(0, 3), lambda: x.unsqueeze(5), lambda: x.sum(3)):
@@ -412,61 +545,149 @@ def test_views_and_rearrangements(device):
 
 def test_composed_functions(device):
     x = bolide.tensor([1.0, math.nan, -math.inf, 4.0], device=device)
-    assert bolide.where(x > 2, x, 0.0).tolist() == [0.0, 0.0, 0.0, 4.0] == x.where(x > 2, 0.0).tolist()
-    assert [t.tolist() for t in bolide.where(x > 0)] == [[0, 3]] and bolide.nonzero(x > 0).tolist() == [[0], [3]]
+    assert (
+        bolide.where(x > 2, x, 0.0).tolist() == [0.0, 0.0, 0.0, 4.0] == x.where(x > 2, 0.0).tolist()
+    )
+    assert [t.tolist() for t in bolide.where(x > 0)] == [[0, 3]] and bolide.nonzero(
+        x > 0
+    ).tolist() == [[0], [3]]
     assert x.nan_to_num(0.0, neginf=-1.0).tolist() == [1.0, 0.0, -1.0, 4.0]
-    assert x.masked_fill(x.isnan(), 9).tolist()[1] == 9.0 and x.masked_fill_(x.isnan(), 2).tolist()[1] == 2.0
+    assert (
+        x.masked_fill(x.isnan(), 9).tolist()[1] == 9.0
+        and x.masked_fill_(x.isnan(), 2).tolist()[1] == 2.0
+    )
     y = bolide.tensor([1.0, 2.0], device=device)
-    assert bolide.allclose(y, y + 1e-9) and not bolide.allclose(y, y + 1) and bolide.equal(y, y.clone()) and not bolide.equal(y, x)
-    assert bolide.norm(bolide.tensor([3.0, 4.0], device=device)).item() == 5.0 and y.norm(1).item() == 3.0
-    assert bolide.dot(y, y).item() == 5.0 and bolide.outer(y, y).tolist() == [[1.0, 2.0], [2.0, 4.0]]
-    assert bolide.fmod(bolide.tensor([-7.0, 7.0]), 3.0).tolist() == [-1.0, 1.0] and y.rsub(1).tolist() == [0.0, -1.0]
-    assert bolide.cat([y, y]).shape == (4,) and bolide.stack((y, y), 1).tolist() == [[1.0, 1.0], [2.0, 2.0]]
-    assert bolide.masked_select(y, y > 1).tolist() == [2.0] and y.index_select(0, bolide.tensor([1, 1], device=device)).tolist() == [2.0, 2.0]
+    assert (
+        bolide.allclose(y, y + 1e-9)
+        and not bolide.allclose(y, y + 1)
+        and bolide.equal(y, y.clone())
+        and not bolide.equal(y, x)
+    )
+    assert (
+        bolide.norm(bolide.tensor([3.0, 4.0], device=device)).item() == 5.0
+        and y.norm(1).item() == 3.0
+    )
+    assert bolide.dot(y, y).item() == 5.0 and bolide.outer(y, y).tolist() == [
+        [1.0, 2.0],
+        [2.0, 4.0],
+    ]
+    assert bolide.fmod(bolide.tensor([-7.0, 7.0]), 3.0).tolist() == [-1.0, 1.0] and y.rsub(
+        1
+    ).tolist() == [0.0, -1.0]
+    assert bolide.cat([y, y]).shape == (4,) and bolide.stack((y, y), 1).tolist() == [
+        [1.0, 1.0],
+        [2.0, 2.0],
+    ]
+    assert bolide.masked_select(y, y > 1).tolist() == [2.0] and y.index_select(
+        0, bolide.tensor([1, 1], device=device)
+    ).tolist() == [2.0, 2.0]
     z = bolide.tensor([[1, 2], [3, 4]], device=device)
-    assert z.gather(1, bolide.tensor([[0], [1]], device=device)).tolist() == [[1], [4]] and z.count_nonzero().item() == 4
+    assert (
+        z.gather(1, bolide.tensor([[0], [1]], device=device)).tolist() == [[1], [4]]
+        and z.count_nonzero().item() == 4
+    )
 
 
 def test_conversions(device):
     x = bolide.tensor([1.7, 0.0], device=device)
-    for name, dtype in (("double", "float64"), ("half", "float16"), ("bfloat16", "bfloat16"), ("long", "int64"),
-                        ("int", "int32"), ("short", "int16"), ("char", "int8"), ("byte", "uint8"), ("bool", "bool")):
-        assert getattr(x, name)().dtype is getattr(bolide, dtype) is x.to(getattr(bolide, dtype)).dtype
+    for name, dtype in (
+        ("double", "float64"),
+        ("half", "float16"),
+        ("bfloat16", "bfloat16"),
+        ("long", "int64"),
+        ("int", "int32"),
+        ("short", "int16"),
+        ("char", "int8"),
+        ("byte", "uint8"),
+        ("bool", "bool"),
+    ):
+        assert (
+            getattr(x, name)().dtype is getattr(bolide, dtype) is x.to(getattr(bolide, dtype)).dtype
+        )
     assert x.float() is x and x.to(bolide.float32) is x and x.to(bolide.float32, copy=True) is not x
-    assert x.to("cpu", bolide.int64).tolist() == [1, 0] and x.to(bolide.ones(1, dtype=bolide.float64)).dtype == bolide.float64
-    assert x.to(device=device) is x and x.type_as(bolide.ones(1, dtype=bolide.int32)).dtype == bolide.int32
+    assert (
+        x.to("cpu", bolide.int64).tolist() == [1, 0]
+        and x.to(bolide.ones(1, dtype=bolide.float64)).dtype == bolide.float64
+    )
+    assert (
+        x.to(device=device) is x
+        and x.type_as(bolide.ones(1, dtype=bolide.int32)).dtype == bolide.int32
+    )
     for bad in ("nowhere", "cpu:3", "", "cuda:x", "cuda:-1"):
         with pytest.raises(RuntimeError):
             x.to(bad)
     with pytest.raises(TypeError):
         x.to(1.5)
-    assert x.is_floating_point() and not x.long().is_floating_point() and bolide.is_tensor(x) and not bolide.is_tensor(1)
+    assert (
+        x.is_floating_point()
+        and not x.long().is_floating_point()
+        and bolide.is_tensor(x)
+        and not bolide.is_tensor(1)
+    )
 
 
 def test_dtypes_and_devices():
-    assert repr(bolide.float32) == str(bolide.float32) == "bolide.float32" and bolide.float is bolide.float32
-    assert bolide.float16.is_floating_point and bolide.complex64.is_complex and not bolide.uint8.is_signed
-    assert bolide.int64.itemsize == 8 and isinstance(bolide.int64, bolide.dtype) and {bolide.int8: 1}[bolide.int8] == 1
+    assert (
+        repr(bolide.float32) == str(bolide.float32) == "bolide.float32"
+        and bolide.float is bolide.float32
+    )
+    assert (
+        bolide.float16.is_floating_point
+        and bolide.complex64.is_complex
+        and not bolide.uint8.is_signed
+    )
+    assert (
+        bolide.int64.itemsize == 8
+        and isinstance(bolide.int64, bolide.dtype)
+        and {bolide.int8: 1}[bolide.int8] == 1
+    )
     cpu, cuda = bolide.device("cpu"), bolide.device("cuda", 1)
-    assert repr(cuda) == "device(type='cuda', index=1)" and str(cuda) == "cuda:1" and cpu.index is None and cpu.type == "cpu"
-    assert cuda == bolide.device("cuda:1") == bolide.device(1) != cpu and hash(cuda) == hash(bolide.device("cuda:1"))
-    assert bolide.device(cuda) is cuda and bolide.device("cuda").index is None and bolide.ones(1).device == cpu
-    for bad in (lambda: bolide.device("x"), lambda: bolide.device(-1), lambda: bolide.device(None), lambda: bolide.dtype()):
+    assert (
+        repr(cuda) == "device(type='cuda', index=1)"
+        and str(cuda) == "cuda:1"
+        and cpu.index is None
+        and cpu.type == "cpu"
+    )
+    assert cuda == bolide.device("cuda:1") == bolide.device(1) != cpu and hash(cuda) == hash(
+        bolide.device("cuda:1")
+    )
+    assert (
+        bolide.device(cuda) is cuda
+        and bolide.device("cuda").index is None
+        and bolide.ones(1).device == cpu
+    )
+    for bad in (
+        lambda: bolide.device("x"),
+        lambda: bolide.device(-1),
+        lambda: bolide.device(None),
+        lambda: bolide.dtype(),
+    ):
         with pytest.raises((RuntimeError, TypeError)):
             bad()
     assert bolide.finfo(bolide.float16).max == 65504.0 and bolide.finfo(bolide.bfloat16).bits == 16
-    assert bolide.finfo().eps == 2.0**-23 and bolide.iinfo(bolide.uint8).max == 255 and bolide.iinfo(bolide.int8).min == -128
+    assert (
+        bolide.finfo().eps == 2.0**-23
+        and bolide.iinfo(bolide.uint8).max == 255
+        and bolide.iinfo(bolide.int8).min == -128
+    )
     for bad in (lambda: bolide.finfo(bolide.int8), lambda: bolide.iinfo(bolide.float32)):
         with pytest.raises(TypeError):
             bad()
 
 
 def test_errors_have_pytorchs_and_numpys_types():
-    assert issubclass(bolide.ShapeError, (bolide.BolideError,)) and issubclass(bolide.ShapeError, ValueError)
-    assert issubclass(bolide.DTypeError, TypeError) and issubclass(bolide.OutOfMemoryError, MemoryError)
+    assert issubclass(bolide.ShapeError, (bolide.BolideError,)) and issubclass(
+        bolide.ShapeError, ValueError
+    )
+    assert issubclass(bolide.DTypeError, TypeError) and issubclass(
+        bolide.OutOfMemoryError, MemoryError
+    )
     for error in (bolide.ShapeError, bolide.DTypeError, bolide.OutOfMemoryError):
         assert issubclass(error, RuntimeError) and issubclass(error, bolide.BolideError)
-    with pytest.raises(bolide.ShapeError, match=r"^\[add\] expected shapes that broadcast together, got \[2\] and \[3\]\.$"):
+    with pytest.raises(
+        bolide.ShapeError,
+        match=r"^\[add\] expected shapes that broadcast together, got \[2\] and \[3\]\.$",
+    ):
         bolide.ones(2) + bolide.ones(3)
     with pytest.raises(bolide.OutOfMemoryError):
         bolide.empty(2**50)
@@ -480,30 +701,51 @@ def test_numpy_arrays_share_memory():
     a = numpy.arange(6.0).reshape(2, 3)
     x = bolide.from_numpy(a)
     x[0, 0] = 9.0
-    assert a[0, 0] == 9.0 and x.numpy().ctypes.data == a.ctypes.data and bolide.as_tensor(a).data_ptr() == x.data_ptr()
+    assert (
+        a[0, 0] == 9.0
+        and x.numpy().ctypes.data == a.ctypes.data
+        and bolide.as_tensor(a).data_ptr() == x.data_ptr()
+    )
     assert bolide.tensor(a).data_ptr() != x.data_ptr() and x.T.numpy().tolist() == a.T.tolist()
     b = bolide.ones(3)
     b.numpy()[1] = 5.0
-    assert b.tolist() == [1.0, 5.0, 1.0] and numpy.asarray(b)[1] == 5.0 and bolide.from_numpy(a[::2, 1:]).tolist() == a[::2, 1:].tolist()
+    assert (
+        b.tolist() == [1.0, 5.0, 1.0]
+        and numpy.asarray(b)[1] == 5.0
+        and bolide.from_numpy(a[::2, 1:]).tolist() == a[::2, 1:].tolist()
+    )
     kept = bolide.ones(1000).numpy()
     assert kept.sum() == 1000.0
     for shape in ((), (0,), (2, 0)):
-        assert bolide.from_numpy(numpy.ones(shape)).shape == shape == bolide.ones(shape).numpy().shape
+        assert (
+            bolide.from_numpy(numpy.ones(shape)).shape == shape == bolide.ones(shape).numpy().shape
+        )
 
 
-@pytest.mark.parametrize("name", "bool uint8 int8 int16 int32 int64 float16 float32 float64 complex64 complex128".split())
+@pytest.mark.parametrize(
+    "name", "bool uint8 int8 int16 int32 int64 float16 float32 float64 complex64 complex128".split()
+)
 def test_numpy_dtypes(name):
     numpy = pytest.importorskip("numpy")
     a = numpy.array([0, 1, 1], dtype=name)
     x = bolide.from_numpy(a)
-    assert x.dtype is getattr(bolide, name) and x.tolist() == [0, 1, 1] and x.numpy().dtype == a.dtype
+    assert (
+        x.dtype is getattr(bolide, name) and x.tolist() == [0, 1, 1] and x.numpy().dtype == a.dtype
+    )
     assert bolide.tensor(a).dtype is x.dtype and bolide.tensor(a[0]).item() == 0
 
 
 def test_numpy_arrays_that_do_not_fit():
     numpy = pytest.importorskip("numpy")
-    for bad in (numpy.zeros(2, numpy.uint16), numpy.zeros(2, "datetime64[s]"), numpy.array(["x"]), numpy.array([None]),
-                numpy.zeros(2, numpy.longdouble), numpy.zeros(2, ">f4"), numpy.zeros(2, [("a", "f4")])):
+    for bad in (
+        numpy.zeros(2, numpy.uint16),
+        numpy.zeros(2, "datetime64[s]"),
+        numpy.array(["x"]),
+        numpy.array([None]),
+        numpy.zeros(2, numpy.longdouble),
+        numpy.zeros(2, ">f4"),
+        numpy.zeros(2, [("a", "f4")]),
+    ):
         with pytest.raises(TypeError):
             bolide.from_numpy(bad)
         with pytest.raises(TypeError):
@@ -522,7 +764,10 @@ def test_numpy_arrays_that_do_not_fit():
     x = bolide.from_numpy(frozen)
     with pytest.raises(RuntimeError, match="read-only"):
         x += 1
-    for bad, error in ((bolide.ones(1, requires_grad=True), RuntimeError), (bolide.ones(1, dtype=bolide.bfloat16), TypeError)):
+    for bad, error in (
+        (bolide.ones(1, requires_grad=True), RuntimeError),
+        (bolide.ones(1, dtype=bolide.bfloat16), TypeError),
+    ):
         with pytest.raises(error):
             bad.numpy()
     assert bolide.ones(1, requires_grad=True).numpy(force=True).tolist() == [1.0]
@@ -533,17 +778,42 @@ def test_operators_with_numpy():
     x, a = bolide.tensor([1.0, 2.0]), numpy.array([3.0, 4.0])
     for result in (x + a, a + x, a * x, x - a, a - x, a / x, x < a, a < x):
         assert isinstance(result, bolide.Tensor)
-    assert (a - x).tolist() == [2.0, 2.0] and (x + a).dtype == bolide.float64 and (a < x).tolist() == [False, False]
-    for scalar in (numpy.float32(2), numpy.float64(2), numpy.int64(2), numpy.float16(2), numpy.uint8(2)):
-        assert (x * scalar).tolist() == [2.0, 4.0] == (scalar * x).tolist() and (x * scalar).dtype == bolide.float32
-    assert (bolide.tensor([1]) + numpy.int32(2)).dtype == bolide.int64 and (x == numpy.float32(1)).tolist() == [True, False]
-    assert bolide.ones(3)[numpy.int64(1)].item() == 1.0 and bolide.ones(numpy.int64(3)).shape == (3,)
-    assert x[numpy.array([1, 0])].tolist() == [2.0, 1.0] and x[numpy.array([True, False])].tolist() == [1.0]
+    assert (
+        (a - x).tolist() == [2.0, 2.0]
+        and (x + a).dtype == bolide.float64
+        and (a < x).tolist() == [False, False]
+    )
+    for scalar in (
+        numpy.float32(2),
+        numpy.float64(2),
+        numpy.int64(2),
+        numpy.float16(2),
+        numpy.uint8(2),
+    ):
+        assert (x * scalar).tolist() == [2.0, 4.0] == (scalar * x).tolist() and (
+            x * scalar
+        ).dtype == bolide.float32
+    assert (bolide.tensor([1]) + numpy.int32(2)).dtype == bolide.int64 and (
+        x == numpy.float32(1)
+    ).tolist() == [True, False]
+    assert bolide.ones(3)[numpy.int64(1)].item() == 1.0 and bolide.ones(numpy.int64(3)).shape == (
+        3,
+    )
+    assert x[numpy.array([1, 0])].tolist() == [2.0, 1.0] and x[
+        numpy.array([True, False])
+    ].tolist() == [1.0]
     x[0] = numpy.float32(7)
     x[1:] = numpy.array([8.0])
     assert x.tolist() == [7.0, 8.0] and isinstance(numpy.exp(x), bolide.Tensor)
-    assert bolide.tensor([numpy.float32(1.5), numpy.int64(2), numpy.bool_(True)]).tolist() == [1.5, 2.0, 1.0]
-    assert bolide.tensor([a, a]).tolist() == [[3.0, 4.0]] * 2 and bolide.tensor([a]).dtype == bolide.float64
+    assert bolide.tensor([numpy.float32(1.5), numpy.int64(2), numpy.bool_(True)]).tolist() == [
+        1.5,
+        2.0,
+        1.0,
+    ]
+    assert (
+        bolide.tensor([a, a]).tolist() == [[3.0, 4.0]] * 2
+        and bolide.tensor([a]).dtype == bolide.float64
+    )
     y = bolide.ones(2)
     y += numpy.array([1.0, 2.0])
     assert y.tolist() == [2.0, 3.0] and numpy.array([y, y]).shape == (2, 2)
@@ -553,7 +823,9 @@ def test_operators_with_numpy():
 def test_frombuffer():
     data = bytearray(b"\x01\x00\x00\x00\x02\x00\x00\x00")
     x = bolide.frombuffer(data, dtype=bolide.int32)
-    assert x.tolist() == [1, 2] and bolide.frombuffer(data, dtype=bolide.int32, offset=4).tolist() == [2]
+    assert x.tolist() == [1, 2] and bolide.frombuffer(
+        data, dtype=bolide.int32, offset=4
+    ).tolist() == [2]
     data[0] = 9
     assert x[0].item() == 9
     with pytest.raises(RuntimeError):
@@ -600,10 +872,16 @@ def test_repr(make, text):
 
 def test_repr_of_large_tensors():
     text = repr(bolide.zeros(100, 100))
-    assert text.count("\n") == 6 and text.startswith("tensor([[0., 0., 0.,  ..., 0., 0., 0.],\n        [0., 0., 0.,")
+    assert text.count("\n") == 6 and text.startswith(
+        "tensor([[0., 0., 0.,  ..., 0., 0., 0.],\n        [0., 0., 0.,"
+    )
     assert "        ...,\n" in text
     lines = repr(bolide.arange(100.0)).splitlines()
-    assert len(lines) > 1 and all(len(line) <= 80 for line in lines) and lines[1].startswith("        ")
+    assert (
+        len(lines) > 1
+        and all(len(line) <= 80 for line in lines)
+        and lines[1].startswith("        ")
+    )
     assert repr(bolide.zeros(10**6).expand(1000, 10**6)).count("...") > 2
 
 
@@ -626,7 +904,9 @@ def test_print_options():
 
 def test_repr_on_the_device(device):
     x = bolide.ones(2, device=device)
-    assert repr(x) == ("tensor([1., 1.])" if device == "cpu" else "tensor([1., 1.], device='cuda:0')")
+    assert repr(x) == (
+        "tensor([1., 1.])" if device == "cpu" else "tensor([1., 1.], device='cuda:0')"
+    )
 
 
 # ---- the rest ---------------------------------------------------------------------------------------------------

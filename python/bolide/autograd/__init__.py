@@ -73,7 +73,9 @@ def grad(
     """
     if allow_unused is None:
         allow_unused = materialize_grads
-    found = _C._autograd_grad(outputs, inputs, grad_outputs, retain_graph, create_graph, allow_unused)
+    found = _C._autograd_grad(
+        outputs, inputs, grad_outputs, retain_graph, create_graph, allow_unused
+    )
     if not materialize_grads:
         return found
     given = (inputs,) if isinstance(inputs, _C.Tensor) else tuple(inputs)

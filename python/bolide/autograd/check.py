@@ -11,7 +11,9 @@ class GradcheckError(RuntimeError):
     """A gradient that finite differences deny."""
 
 
-def gradcheck(func, inputs, *, eps=1e-6, atol=1e-5, rtol=1e-3, raise_exception=True, nondet_tol=0.0):
+def gradcheck(
+    func, inputs, *, eps=1e-6, atol=1e-5, rtol=1e-3, raise_exception=True, nondet_tol=0.0
+):
     """Does backward() of ``func`` agree with finite differences, for every input that requires grad?
 
     Args:
@@ -50,7 +52,15 @@ def gradcheck(func, inputs, *, eps=1e-6, atol=1e-5, rtol=1e-3, raise_exception=T
 
 
 def gradgradcheck(
-    func, inputs, grad_outputs=None, *, eps=1e-6, atol=1e-5, rtol=1e-3, raise_exception=True, nondet_tol=0.0
+    func,
+    inputs,
+    grad_outputs=None,
+    *,
+    eps=1e-6,
+    atol=1e-5,
+    rtol=1e-3,
+    raise_exception=True,
+    nondet_tol=0.0,
 ):
     """Do the gradients of the gradients of ``func`` agree with finite differences?
 
@@ -171,7 +181,9 @@ def _slopes(y, checked, seed, nondet_tol):
     for first, second in zip(*twice, strict=True):
         for a, b in zip(first, second, strict=True):
             if not (abs(a - b) <= nondet_tol or (a != a and b != b)):
-                raise GradcheckError(f"[gradcheck] expected the same gradient from two backwards, got {a} and {b}.")
+                raise GradcheckError(
+                    f"[gradcheck] expected the same gradient from two backwards, got {a} and {b}."
+                )
     return twice[0]
 
 

@@ -29,7 +29,9 @@ class _Mode:
         from functools import wraps
 
         if isinstance(function, type):
-            raise TypeError(f"[{type(self).__name__}] expected a function to decorate, got the class {function.__name__}.")
+            raise TypeError(
+                f"[{type(self).__name__}] expected a function to decorate, got the class {function.__name__}."
+            )
         if getattr(getattr(function, "__code__", None), "co_flags", 0) & _GENERATOR:
             return wraps(function)(lambda *args, **named: self._steps(function(*args, **named)))
 
@@ -105,7 +107,7 @@ class _Enabled(_Mode):
         _C._set_grad_enabled(self._before.pop())
 
 
-class no_grad(_Enabled):  # noqa: N801
+class no_grad(_Enabled):
     """Do not record ops: results require no gradient. A context manager and a decorator.
 
     Example:
@@ -124,13 +126,13 @@ class no_grad(_Enabled):  # noqa: N801
         super().__init__()
 
 
-class enable_grad(no_grad):  # noqa: N801
+class enable_grad(no_grad):
     """Record ops again, inside no_grad(). Reference: torch.enable_grad."""
 
     mode = True
 
 
-class inference_mode(_Mode):  # noqa: N801
+class inference_mode(_Mode):
     """Like no_grad(), and what is made inside can never be part of a graph.
 
     Reference: torch.inference_mode.
@@ -147,7 +149,9 @@ class inference_mode(_Mode):  # noqa: N801
         return inference_mode(self.mode)
 
     def _enter(self):
-        self._before.append((_C._set_inference_enabled(self.mode), _C._set_grad_enabled(not self.mode)))
+        self._before.append(
+            (_C._set_inference_enabled(self.mode), _C._set_grad_enabled(not self.mode))
+        )
 
     def _exit(self):
         inference, grad = self._before.pop()

@@ -16,7 +16,20 @@ LETTERS = {
     "float32": "f", "float64": "d", "complex64": "F", "complex128": "D",
 }  # fmt: skip
 NUMBERS = {"bool": True, "int": 2, "float": 2.5, "complex": 2j}
-OPS = ("add", "sub", "mul", "div", "floor_divide", "remainder", "pow", "eq", "lt", "bitwise_and", "maximum", "where")
+OPS = (
+    "add",
+    "sub",
+    "mul",
+    "div",
+    "floor_divide",
+    "remainder",
+    "pow",
+    "eq",
+    "lt",
+    "bitwise_and",
+    "maximum",
+    "where",
+)
 
 
 def operand(dtype, form):
@@ -43,13 +56,21 @@ def tables(op):
             found[first + second] = "".join(
                 letter(op, operand(a, first), operand(b, second)) for a in LETTERS for b in LETTERS
             )
-        found[first + "s"] = "".join(letter(op, operand(a, first), n) for a in LETTERS for n in NUMBERS.values())
-        found["s" + first] = "".join(letter(op, n, operand(a, first)) for a in LETTERS for n in NUMBERS.values())
+        found[first + "s"] = "".join(
+            letter(op, operand(a, first), n) for a in LETTERS for n in NUMBERS.values()
+        )
+        found["s" + first] = "".join(
+            letter(op, n, operand(a, first)) for a in LETTERS for n in NUMBERS.values()
+        )
     return found
 
 
 def main():
-    text = {"made with": f"torch {torch.__version__.split('+')[0]}", "dtypes": list(LETTERS), "letters": LETTERS}
+    text = {
+        "made with": f"torch {torch.__version__.split('+')[0]}",
+        "dtypes": list(LETTERS),
+        "letters": LETTERS,
+    }
     text["numbers"] = list(NUMBERS)
     text["promote_types"] = "".join(
         LETTERS[str(torch.promote_types(getattr(torch, a), getattr(torch, b))).split(".")[1]]
