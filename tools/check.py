@@ -123,7 +123,7 @@ def stage_coverage(context):
         "C++": [
             BIN / "gcovr", "--root", ROOT, "--filter", "runtime/", "--filter", "kernels/", "--filter", "bindings/",
             "--object-directory", build, "--gcov-ignore-parse-errors=negative_hits.warn",
-            "--exclude-unreachable-branches", "--merge-mode-functions=merge-use-line-min", "-j", context.jobs,
+            "--merge-lines", "--merge-mode-functions=merge-use-line-min", "-j", context.jobs,
             "--txt", build / "coverage.txt", "--txt-summary", f"--fail-under-line={LINES}", build,
         ],
     }.items():  # fmt: skip

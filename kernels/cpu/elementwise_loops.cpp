@@ -63,6 +63,7 @@ BOLIDE_FN void store(Mask<M> m, uint8_t* p) {
 template <class F, int kCount, int... s>
 BOLIDE_FN void step(const T* const* p, auto* q, int64_t i, std::integer_sequence<int, s...>) {
 #pragma GCC ivdep
+#pragma GCC unroll 1  // before it is vector code
   for (int j = 0; j < kCount; j++) store(F::call(load<F::template kReads<s>>(p[s] + i + j)...), q + i + j);
 }
 

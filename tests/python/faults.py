@@ -4,6 +4,7 @@ Each is a wrapper of the call, given the library's module, and says for which ro
 shows that the harness notices every one of them in every row that it applies to.
 """
 
+import functools
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,6 +17,7 @@ class Fault:
     name: str
     plant: Any  # plant(module, call) gives the faulty call
     applies: Any = lambda row: True  # to rows
+    noticed_by: tuple = ("values", "extremes")  # which checks of the harness are to notice
 
 
 def outputs_changed(change):
@@ -73,7 +75,7 @@ def nan_dropped(module, y):
 def inputs_changed(change):
     def plant(module, call):
         return lambda *values, **named: call(
-            *(change(module, v) if hasattr(v, "dtype") else v for v in values), **named
+            *(change(module, v) if hasattr(v, "dtype") and is_floating(v) else v for v in values), **named
         )
 
     return plant
@@ -121,8 +123,9 @@ def wrong_broadcast(module, call):
     return faulty
 
 
-def through(module, y, slope):
-    """y with the gradient changed: slope(module, gradient)."""
+@functools.cache
+def identity_with(module, slope):
+    """y = x with the gradient slope(module, g)."""
 
     class Changed(module.autograd.Function):
         @staticmethod
@@ -133,13 +136,14 @@ def through(module, y, slope):
         def backward(ctx, g):
             return slope(module, g)
 
-    return Changed.apply(y)
+    return Changed.apply
 
 
 def gradient_changed(slope):
-    return outputs_changed(
-        lambda module, y: through(module, y, slope) if is_floating(y) and y.requires_grad else y
-    )
+    def change(module, y):
+        return identity_with(module, slope)(y) if is_floating(y) and y.requires_grad else y
+
+    return outputs_changed(change)
 
 
 def gradient_missing(module, y):
@@ -217,9 +221,9 @@ FAULTS = [
     Fault("input overwritten", input_overwritten, takes_floats),
     Fault("NaN dropped", outputs_changed(nan_dropped), sees_nan),
     Fault("wrong broadcast", wrong_broadcast, broadcasts),
-    Fault("gradient scaled by 1.001", gradient_changed(lambda module, g: g * 1.001), has_gradient),
-    Fault("gradient of wrong sign", gradient_changed(lambda module, g: -g), has_gradient),
-    Fault("gradient missing", outputs_changed(gradient_missing), has_gradient),
+    Fault("gradient scaled by 1.001", gradient_changed(lambda module, g: g * 1.001), has_gradient, ("gradients",)),
+    Fault("gradient of wrong sign", gradient_changed(lambda module, g: -g), has_gradient, ("gradients",)),
+    Fault("gradient missing", outputs_changed(gradient_missing), has_gradient, ("gradients",)),
     Fault("gradient of gradient missing", gradient_changed(lambda module, g: g.detach()),
-          lambda row: has_gradient(row) and row.second),
+          lambda row: has_gradient(row) and row.second, ("second_order",)),
 ]  # fmt: skip

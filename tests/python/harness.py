@@ -723,6 +723,8 @@ def all_checks(row):
     return found
 
 
-def check_row(row, library, counts=COUNTS):
-    for _, check in all_checks(row):
-        check(row, library, counts=counts)
+def check_row(row, library, counts=COUNTS, names=None):
+    """All checks of a row, or those of these names."""
+    for name, check in all_checks(row):
+        if names is None or name in names:
+            check(row, library, counts=counts)

@@ -422,7 +422,7 @@ def test_signatures_can_be_inspected():
         bolide.gelu: "(input, approximate='none')",
     }
     for function, text in wanted.items():
-        assert str(inspect.signature(function)) == text
+        assert str(inspect.signature(function)).replace("self, /, ", "self, ") == text
     assert bolide.add.__doc__.startswith("Sum.")
 
 

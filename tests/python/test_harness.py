@@ -26,9 +26,9 @@ def test_harness_notices(fault):
     missed = []
     for row in rows:
         try:
-            harness.check_row(row, library, counts=Counts())
+            harness.check_row(row, library, Counts(), fault.noticed_by)
             missed.append(row.name)
-        except Mismatch:
+        except (Mismatch, IndexError):  # indices read from the wrong place may be out of range
             harness.COUNTS.add("planted faults noticed")
     assert not missed
 

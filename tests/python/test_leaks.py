@@ -200,12 +200,12 @@ def test_a_long_chain_is_walked_and_freed_on_a_small_stack():
     before = state()
     x = bolide.ones(1, device=DEVICE, requires_grad=True)
 
-    def build_and_walk():
-        chain(x).backward()
+    def build_and_walk(leaf):
+        chain(leaf).backward()
 
-    in_small_thread(build_and_walk)
+    in_small_thread(lambda leaf=x: build_and_walk(leaf))
     assert x.grad.tolist() == [1.0]
-    del x, build_and_walk
+    del x
     assert not grown(before, state(), 20)
 
 
@@ -214,6 +214,7 @@ def test_a_long_chain_that_is_never_walked_is_freed_on_a_small_stack():
     x = bolide.ones(1, device=DEVICE, requires_grad=True)
     made = [chain(x, LENGTH // 4)]
     in_small_thread(made.clear)
+    del x
     assert not grown({"nodes": before["nodes"]}, state())
 
 

@@ -21,11 +21,12 @@ COMPLEX = ("complex64", "complex128")
 # Where bolide differs on purpose: (op, what) and why. An entry that no longer differs fails.
 EXCEPTIONS = {
     "complex": "there is no complex arithmetic yet: DTypeError",
+    "pow": "bool to the power of bool: DTypeError, as for two tensors",
 }
 
 
 def operand(dtype, form, module=bolide, device=DEVICE):
-    return module.ones(*((3,) if form == "t" else ()), dtype=getattr(module, dtype), device=device)
+    return module.ones((3,) if form == "t" else (), dtype=getattr(module, dtype), device=device)
 
 
 def apply(op, a, b, module=bolide, device=DEVICE):
@@ -74,6 +75,8 @@ def test_dtype_of_result(op, form):
         found = outcome(op, form, dtype, other)
         if letter == "-" and found != "-" and not is_complex(dtype, other):
             continue  # PyTorch refuses what is defined here
+        if op == "pow" and found == "-" and {dtype, other} == {"bool"}:
+            continue  # EXCEPTIONS["pow"]
         if found != letter:
             wrong.append(
                 f"{dtype} {other}: expected {NAMES.get(letter, 'an error')}, got {NAMES.get(found, 'an error')}"
@@ -125,9 +128,9 @@ def test_numbers_that_no_integer_holds():
     assert (x <= -19).tolist() == [False, False]
     assert (x < 300).tolist() == [True, True]
     assert (x == 256).tolist() == [False, False]
-    assert (bolide.ones(2, device=DEVICE) + 2**63).tolist() == [2.0**63] * 2
-    with pytest.raises(OverflowError, match=str(2**64)):
-        x + 2**64
+    for number in (2**63, 2**64):  # PyTorch refuses them too
+        with pytest.raises(OverflowError, match=str(number)):
+            bolide.ones(2, device=DEVICE) + number
 
 
 @pytest.mark.skipif(DEVICE != "cpu", reason="values on other devices: test_ops.py")
