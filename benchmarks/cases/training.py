@@ -57,11 +57,16 @@ def _training(make_model, make_optimizer, make_data, loss_name):
             return loss
 
         def check():
-            """Losses of three steps, and the gradients of the last; without dropout."""
+            """Losses of three steps, and the gradients of the first; without dropout.
+
+            Later gradients would compare weights that Adam has moved by lr * sign(g) where g is rounding.
+            """
             model.eval()
-            losses = [step().detach() for _ in range(3)]
+            losses = [step().detach()]
+            gradients = [p.grad.clone() for p in model.parameters()]
+            losses += [step().detach() for _ in range(2)]
             model.train()
-            return [*losses, *(p.grad for p in model.parameters())]
+            return [*losses, *gradients]
 
         return {"step": step, "check": check}
 
