@@ -75,7 +75,7 @@ def nan_dropped(module, y):
 def inputs_changed(change):
     def plant(module, call):
         return lambda *values, **named: call(
-            *(change(module, v) if hasattr(v, "dtype") and is_floating(v) else v for v in values), **named
+            *(change(module, v) if hasattr(v, "dtype") else v for v in values), **named
         )
 
     return plant
