@@ -60,7 +60,7 @@ def suites_of(build, coverage):
         environment = {"PYTHONPATH": str(build / "python"), "BOLIDE_TEST_DEVICE": device}
         report = logs / f"python-{device}.xml"
         command = [*python, "-m", "pytest", "tests/python"]
-        if coverage:  # trains a network: minutes where every line is counted, and no line of its own
+        if coverage:  # that file trains a network: minutes where every line is counted
             command.append("--ignore=tests/python/test_demo.py")
         command.append(f"--junitxml={report}")
         found.append(Suite(name, command, environment | (emulated if device == "cuda" else {})))
