@@ -27,14 +27,7 @@ bool is_numpy_scalar(PyObject* o) {
 int64_t to_int64(PyObject* o) {
   const long long v = PyLong_AsLongLong(o);
   if (v != -1 || !PyErr_Occurred()) return v;
-  if (PyErr_ExceptionMatches(PyExc_OverflowError)) {
-    PyErr_Clear();
-    pybind11::str text{pybind11::handle(o)};
-    const std::string digits = text;
-    raise(ErrorKind::Overflow, "number", "an integer that fits 64 bits",
-          digits.size() <= 40 ? digits : digits.substr(0, 20) + "... (" + std::to_string(digits.size()) + " digits)");
-  }
-  throw Raised{};
+  raise_too_large("number", o, ErrorKind::Overflow);
 }
 
 std::optional<Scalar> numpy_scalar(PyObject* o) {
@@ -56,6 +49,14 @@ std::optional<Scalar> numpy_scalar(PyObject* o) {
 }
 
 }  // namespace
+
+void raise_too_large(const char* op, PyObject* o, ErrorKind kind) {
+  if (!PyErr_ExceptionMatches(PyExc_OverflowError) && !PyErr_ExceptionMatches(PyExc_IndexError)) throw Raised{};
+  PyErr_Clear();
+  const std::string digits = pybind11::str{pybind11::handle(o)};
+  raise(kind, op, "an integer that fits 64 bits",
+        digits.size() <= 40 ? digits : digits.substr(0, 20) + "... (" + std::to_string(digits.size()) + " digits)");
+}
 
 bool is_numpy_array(PyObject* o) {
   PyTypeObject* type = Py_TYPE(o);

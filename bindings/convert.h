@@ -49,6 +49,9 @@ struct Convert<Arg> {
   static ArgValue get(PyObject* o);
 };
 
+// After a conversion to 64 bits failed: with the number in the text where it was too large, else as it is.
+[[noreturn]] void raise_too_large(const char* op, PyObject* o, ErrorKind kind);
+
 template <>
 struct Convert<Scalar> {
   static constexpr const char* kName = "Number";
@@ -62,7 +65,8 @@ struct Convert<int64_t> {
   static int64_t get(PyObject* o) {
     if (!is_int(o)) throw Mismatch{o, kName};
     const Py_ssize_t v = PyNumber_AsSsize_t(o, PyExc_OverflowError);
-    return v != -1 || !PyErr_Occurred() ? v : throw Raised{};
+    if (v == -1 && PyErr_Occurred()) raise_too_large("number", o, ErrorKind::Overflow);
+    return v;
   }
 };
 template <>

@@ -47,7 +47,7 @@ class Keys {
   }
   void add_int(PyObject* o) {
     const Py_ssize_t v = PyNumber_AsSsize_t(o, PyExc_IndexError);
-    if (v == -1 && PyErr_Occurred()) throw Raised{};
+    if (v == -1 && PyErr_Occurred()) raise_too_large("index", o, ErrorKind::Index);
     next().start = v;
   }
   void add_slice(PyObject* o) {
@@ -76,7 +76,7 @@ PyObject* subscript(PyObject* self, PyObject* key) {
     const Tensor& x = unwrap(self);
     if (PyLong_CheckExact(key) && x.rank()) {
       const Py_ssize_t at = PyNumber_AsSsize_t(key, PyExc_IndexError);
-      if (at == -1 && PyErr_Occurred()) throw Raised{};
+      if (at == -1 && PyErr_Occurred()) raise_too_large("index", key, ErrorKind::Index);
       return wrap(bolide::select(x, 0, at));
     }
     const Keys keys(key);
