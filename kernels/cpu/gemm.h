@@ -129,12 +129,20 @@ T* panels(int slot, int64_t rows, int64_t tile, int64_t width) {
   return static_cast<T*>(scratch(slot, (rows + tile - 1) / tile * kDepth * width * int64_t(sizeof(T))));
 }
 
+// Do a tile's rows of a block of k, which start `step` numbers apart, lie in the first cache side by side? Where steps
+// are near a multiple of half of its 4 KB a way, they push each other out.
+template <class T>
+bool conflict_free(int64_t step) {
+  const int64_t from_multiple = step * int64_t(sizeof(T)) % 2048;
+  return std::min(from_multiple, 2048 - from_multiple) >= 256 || step * int64_t(sizeof(T)) <= 2048;
+}
+
 template <class S, class T>
 void gemm_small(int64_t m, int64_t n, int64_t k, Matrix<S> a, Matrix<S> b, T* c, int64_t c_row, Start<T> start) {
   constexpr int64_t kColumns = kTileColumns<T>, kGroupColumns = kGroup * kColumns;
   constexpr bool kConvert = !std::is_same_v<S, T>;
   const bool few_columns = n <= 4 * kColumns;
-  const bool pack_a = kConvert || !(a.column == 1 ? few_columns && a.row <= 512 : a.row == 1 && few_columns);
+  const bool pack_a = kConvert || !(a.column == 1 ? few_columns && conflict_free<T>(a.row) : a.row == 1 && few_columns);
   const bool pack_b = kConvert || !(b.column == 1 && (m <= 2 * kTileRows || b.row <= kDirectRow));
   T* a_panels = pack_a ? panels<T>(0, m, kTileRows, kPanelRows<T>) : nullptr;
   T* b_panels = panels<T>(1, std::min(n, kGroupColumns), kColumns, kColumns);

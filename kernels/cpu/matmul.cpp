@@ -11,6 +11,7 @@ namespace bolide::inline BOLIDE_ISA {
 namespace {
 
 constexpr double kWorthAFork = 3e5;      // multiplications and additions of a chunk, about three microseconds
+constexpr int64_t kFewRows = 80;         // are not cut: each chunk would pack all of B for them again
 constexpr int64_t kLargeSize = 192;      // rows and columns from which packing is worth sharing
 constexpr int64_t kOpenBlasSize = 768;   // from here on OpenBLAS's kernels are the faster ones
 
@@ -140,8 +141,8 @@ Cut cut(Way way, const Product<S>& p) {
   const bool tiles = way == Way::Tiles;
   const auto chunks = [&] { return parts(p.m, rows) * parts(p.n, columns); };
   while (chunks() < kChunks && double(rows) * double(columns) * double(p.k) > 2 * kWorthAFork) {
-    if (tiles && rows > columns && rows > 2 * kTileRows) rows = parts(rows / kTileRows, 2) * kTileRows;
-    else if (columns > 2 * kColumns) columns = parts(columns / kColumns, 2) * kColumns;
+    if (tiles && rows > columns && rows > kFewRows) rows = parts(rows / kTileRows, 2) * kTileRows;
+    else if (columns > kColumns) columns = parts(columns / kColumns, 2) * kColumns;
     else break;
   }
   return {rows, columns, parts(p.m, rows), parts(p.n, columns)};
