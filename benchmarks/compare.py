@@ -4,7 +4,8 @@
 
 Each library has a child process of its own. In every round each library takes one sample of the
 case, in turns, so that a busy machine disturbs all alike; medians are compared. Results are
-compared too. The exit status is 1 where a case fails or libraries disagree, never for being slow.
+compared too, both with the peer's in float64. The exit status is 1 where a case fails or results
+are less exact than the peer's, never for being slow.
 See README.md here for how to read the table.
 """
 
@@ -35,8 +36,9 @@ from worker import load_cases  # noqa: E402
 class Child:
     """One library in its own process; ask() sends a request to its Worker."""
 
-    def __init__(self, library: str, options: argparse.Namespace):
-        command = [sys.executable, str(HERE / "worker.py"), library, str(options.threads)]
+    def __init__(self, library: str, options: argparse.Namespace, precision: str = "usual"):
+        command = [sys.executable, str(HERE / "worker.py")]
+        command += [library, str(options.threads), precision]
         if options.cases:
             command.append(options.cases)
         self.library = library
@@ -114,31 +116,43 @@ def run_rounds(samplers: dict[str, Any], rounds: int) -> dict[str, dict[str, Any
 
 
 def run_statement(
-    case: Any, children: dict[str, Child], options: argparse.Namespace
+    case: Any,
+    children: dict[str, Child],
+    precise: dict[str, Child],
+    options: argparse.Namespace,
 ) -> dict[str, Any]:
-    """Prepares a case in every library that has it, compares the results, and measures."""
+    """Prepares a case in every library that has it, compares the results, and measures.
+
+    precise: peers that compute in float64; the one of the case's peer says what is right.
+    """
     ready: dict[str, Child] = {}
     outputs: dict[str, list[np.ndarray]] = {}
     failed: dict[str, dict[str, Any]] = {}
     with tempfile.TemporaryDirectory() as folder:
-        for name, child in children.items():
-            if case.statement_for(name) is None:
-                continue
+
+        def prepare(name: str, child: Child, seconds: float) -> bool:
             file = Path(folder) / f"{name}.npz"
-            answer = child.ask("prepare", case=case.name, output=str(file), seconds=options.sample)
+            answer = child.ask("prepare", case=case.name, output=str(file), seconds=seconds)
             if "error" in answer:
                 failed[name] = answer
-                continue
-            ready[name] = child
+                return False
             with np.load(file) as arrays:
                 outputs[name] = [arrays[key] for key in arrays.files]
+            file.unlink()
+            return True
+
+        for name, child in children.items():
+            if case.statement_for(name) and prepare(name, child, options.sample):
+                ready[name] = child
+        if case.peer in precise:
+            prepare("float64", precise[case.peer], 0)
     measured = run_rounds(
         {n: lambda c=c: c.ask("sample") for n, c in ready.items()}, options.rounds
     )
     disagreement = None
-    ours, theirs = outputs.get(options.subject), outputs.get(case.peer)
-    if ours is not None and theirs is not None:
-        disagreement = report.difference(ours, theirs, case.tolerance)
+    compared = [outputs.get(name) for name in (options.subject, case.peer, "float64")]
+    if all(arrays is not None for arrays in compared):
+        disagreement = report.difference(*compared)
     return {"libraries": {**measured, **failed}, "disagreement": disagreement}
 
 
@@ -165,12 +179,17 @@ def run_programs(case: Any, libraries: list[str], options: argparse.Namespace) -
     return {"libraries": run_rounds(samplers, max(3, options.rounds // 4))}
 
 
-def run_case(case: Any, children: dict[str, Child], options: argparse.Namespace) -> dict[str, Any]:
+def run_case(
+    case: Any,
+    children: dict[str, Child],
+    precise: dict[str, Child],
+    options: argparse.Namespace,
+) -> dict[str, Any]:
     """The measurements of a case, with what the report needs to know of it."""
     if case.programs:
         result = run_programs(case, list(children), options)
     else:
-        result = run_statement(case, children, options)
+        result = run_statement(case, children, precise, options)
     result |= {
         key: getattr(case, key) for key in ("name", "group", "at_least", "peer", "bytes", "flops")
     }
@@ -234,14 +253,16 @@ def main(arguments: list[str] | None = None) -> int:
     needs_limits = any(case.bytes or case.flops for case in cases)
     before = measure_limits(options.threads) if needs_limits else None
     children = {name: Child(name, options) for name in (options.subject, *options.peers)}
+    compared = {case.peer for case in cases if case.statement} & set(options.peers)
+    precise = {name: Child(name, options, "precise") for name in compared}
     try:
         run["libraries"] = {name: child.ask("describe") for name, child in children.items()}
         run["results"] = []
         for case in cases:
             print(f"{case.name} ...", file=sys.stderr, flush=True)
-            run["results"].append(run_case(case, children, options))
+            run["results"].append(run_case(case, children, precise, options))
     finally:
-        for child in children.values():
+        for child in (*children.values(), *precise.values()):
             child.close()
     run["limits"] = None
     if before and (after := measure_limits(options.threads)):  # other work only ever lowers them

@@ -17,14 +17,19 @@ MODULES = {"jax": "jax.numpy", "mlx": "mlx.core"}
 
 
 class Library:
-    """A library under test: its module, and how arrays go in and out."""
+    """A library under test: its module, and how arrays go in and out.
 
-    def __init__(self, name: str, threads: int):
-        self.name = name
+    precise: floating-point numbers are float64, for what float32 results are compared with.
+    """
+
+    def __init__(self, name: str, threads: int, precise: bool = False):
+        self.name, self.precise = name, precise
         self.module: Any = importlib.import_module(MODULES.get(name, name))
         self.follows_pytorch = name not in ("numpy", *MODULES)
         if hasattr(self.module, "set_num_threads"):
             self.module.set_num_threads(threads)
+        if precise and hasattr(self.module, "set_default_dtype"):
+            self.module.set_default_dtype(self.module.float64)
 
     @property
     def functional(self) -> Any:
@@ -32,6 +37,8 @@ class Library:
 
     def tensor(self, array: np.ndarray) -> Any:
         """A tensor of this library with the values of `array`."""
+        if self.precise and array.dtype.kind == "f":
+            array = array.astype(np.float64)
         if self.name == "numpy":
             return array
         if self.name in MODULES:

@@ -12,20 +12,35 @@ import numpy as np
 STATUSES = ("fails", "disagrees", "slower", "below", "reached", "no peer")
 
 
-def difference(ours: list[np.ndarray], theirs: list[np.ndarray], tolerance: float) -> str | None:
-    """What is wrong with our results beside those of the peer; None where they agree."""
+def _root_mean_square(values: np.ndarray, where: np.ndarray) -> float:
+    """Of the numbers where `where` is true, over all of them; NaN is left out."""
+    chosen = np.where(where & ~np.isnan(values), values, 0)
+    return float(np.sqrt(np.mean(np.square(chosen, dtype=np.float64)))) if values.size else 0.0
+
+
+def difference(
+    ours: list[np.ndarray], theirs: list[np.ndarray], exact: list[np.ndarray]
+) -> str | None:
+    """What is wrong with our results; None where they are about as exact as the peer's.
+
+    exact: the peer's results in float64. Errors are root mean squares: unlike the largest error, that of a correct
+    result hardly depends on chance, so three times the peer's, or a unit in the last place, is much.
+    """
     if len(ours) != len(theirs):
         return f"expected {len(theirs)} results, got {len(ours)}"
-    for index, (a, b) in enumerate(zip(ours, theirs, strict=True)):
-        if a.shape != b.shape:
+    for index, (a, b, right) in enumerate(zip(ours, theirs, exact, strict=True)):
+        if not a.shape == b.shape == right.shape:
             return f"result {index}: expected shape {b.shape}, got {a.shape}"
-        a, b = np.asarray(a, np.float64), np.asarray(b, np.float64)
         if not np.array_equal(np.isnan(a), np.isnan(b)):
             return f"result {index}: NaN in other places"
-        scale = np.nanmax(np.abs(b), initial=0)
-        error = np.nanmax(np.abs(a - b), initial=0)
-        if not error <= tolerance * scale:
-            return f"result {index}: differs by {error:.3g}, allowed {tolerance * scale:.3g}"
+        with np.errstate(invalid="ignore"):  # of infinities
+            error, peers = (_root_mean_square(x - right, where=x != right) for x in (a, b))
+        last_place = np.finfo(b.dtype).eps if b.dtype.kind == "f" else 0
+        allowed = 3 * peers + last_place * _root_mean_square(right, where=np.isfinite(right))
+        if not error <= allowed:
+            return (
+                f"result {index}: error {error:.3g}, allowed {allowed:.3g}, the peer's {peers:.3g}"
+            )
     return None
 
 

@@ -1,7 +1,8 @@
 """The child process of compare.py: one library, which runs what the parent asks for.
 
-    python worker.py LIBRARY THREADS [FILE_OF_CASES]
+    python worker.py LIBRARY THREADS PRECISION [FILE_OF_CASES]
 
+PRECISION is "precise" for the process whose float64 results tell how exact the others are.
 Reads one JSON request a line and answers each with one line. What libraries print goes to stderr.
 """
 
@@ -51,8 +52,8 @@ class Worker:
     def describe(self) -> dict:
         return self.library.describe()
 
-    def prepare(self, case: str, output: str, seconds: float) -> dict:
-        """Makes the variables, saves what the case computes, and finds how many runs fill `seconds`."""
+    def prepare(self, case: str, output: str, seconds: float = 0) -> dict:
+        """Makes the variables, saves what the case computes, and finds how many runs fill `seconds`, if any."""
         self.timer = None  # let go of the case before
         chosen = self.cases[case]
         statement = chosen.statement_for(self.library.name)
@@ -60,6 +61,8 @@ class Worker:
         check = names.get("check")
         results = check() if check else [eval(statement, names)]
         np.savez(output, *(self.library.array(result) for result in results))
+        if not seconds:
+            return {}
         self.timer = timeit.Timer(statement, globals=names)
         self.number, took = 1, self.timer.timeit(1)
         while took < seconds / 2:
@@ -82,14 +85,15 @@ class Worker:
 def main() -> None:
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
-    name, threads, *rest = sys.argv[1:]
+    name, threads, precision, *rest = sys.argv[1:]
     sys.path.insert(0, str(Path(__file__).parent))
     worker = None
     for line in sys.stdin:
         request = json.loads(line)
         try:
             if worker is None:
-                worker = Worker(Library(name, int(threads)), load_cases(*rest or [None]))
+                library = Library(name, int(threads), precision == "precise")
+                worker = Worker(library, load_cases(*rest or [None]))
             answer = getattr(worker, request.pop("do"))(**request)
         except Exception as error:
             answer = {"error": f"{type(error).__name__}: {error}"}

@@ -19,11 +19,10 @@ class Case:
     """One row of the table.
 
     at_least: the ratio (time of the peer / time of the subject) that the project wants.
-    reads, flops: bytes moved and floating-point operations that the work cannot do without: they
+    bytes, flops: bytes moved and floating-point operations that the work cannot do without: they
         give the hardware's limit of the case.
-    tolerance: largest difference allowed, relative to the largest value of the peer's output.
-    program: a whole Python program instead of a statement, run in a process of its own; it prints
-        the seconds that count. `programs` has one for each library.
+    programs: instead of a statement, for each library a whole Python program, run in a process of
+        its own; it prints the seconds that count.
     """
 
     name: str
@@ -35,7 +34,6 @@ class Case:
     programs: dict[str, str] = field(default_factory=dict)
     bytes: float = 0
     flops: float = 0
-    tolerance: float = 1e-5
     peer: str = "torch"
 
     def statement_for(self, library: str) -> str | None:

@@ -25,7 +25,7 @@ def cases():
     """The rows of this file."""
     mb4 = 4 * COUNT  # bytes of one operand
 
-    def row(name, at_least, statement, operands, others=None, tolerance=2e-6):
+    def row(name, at_least, statement, operands, others=None):
         return Case(
             f"{name}, 10^7",
             "large",
@@ -34,7 +34,6 @@ def cases():
             statement,
             others or {},
             bytes=mb4 * operands,
-            tolerance=tolerance,
         )
 
     wait = ".block_until_ready()"

@@ -28,7 +28,6 @@ def cases():
             {"numpy": "a @ b", "jax": "(a @ b).block_until_ready()"},
             bytes=12.0 * n * n,
             flops=2.0 * n**3,
-            tolerance=1e-5,
         )
         for n in (256, 512, 1024, 2048)
     ]

@@ -72,8 +72,8 @@ def test_results_that_differ_are_reported(fakes, capsys):
     status, results, _ = run(fakes, "--filter", "twice")
     assert status == 1
     assert results["twice"]["status"] == "disagrees"
-    assert "differs by 3, allowed" in results["twice"]["disagreement"]
-    assert "twice: result 0: differs by 3" in capsys.readouterr().out
+    assert "error 1.87, allowed" in results["twice"]["disagreement"]
+    assert "twice: result 0: error 1.87" in capsys.readouterr().out
 
 
 def test_results_that_agree(fakes):
@@ -87,6 +87,16 @@ def test_results_that_agree(fakes):
     )
     assert same["limit"] == 64 / 1e9
     assert everything["peers"] == ["fake_peer"]
+
+
+def test_what_is_right_comes_from_the_peer_in_float64(fakes):
+    (fakes / "fake_cases.py").write_text(CASES.replace("np.arange(4.0)", "np.ones(4, 'f')"))
+    for library, factor in ("fake_ours", 2), ("fake_peer", 1):
+        size = f"return numpy.array([{factor} * x.itemsize])"
+        (fakes / f"{library}.py").write_text(LIBRARY.format(factor=2, only=size))
+    assert (
+        run(fakes, "--filter", "only")[0] == 0
+    )  # 8 is right, the size of a float64; the peer's 4 is not
 
 
 def test_a_case_that_fails_is_reported(fakes, capsys):
@@ -153,22 +163,36 @@ def test_the_limit_is_the_slower_of_memory_and_arithmetic():
 
 
 @pytest.mark.parametrize(
-    ("ours", "theirs", "expected"),
+    ("ours", "theirs", "exact", "expected"),
     [
-        ([[1.0, 2.0]], [[1.0, 2.0]], None),
-        ([[1.0, 2.0]], [[1.0, 2.00001]], None),
-        ([[1.0, 2.0]], [[1.0, 2.1]], "result 0: differs by 0.1"),
-        ([[1.0]], [[1.0], [2.0]], "expected 2 results, got 1"),
-        ([[1.0, 1.0]], [[1.0]], "expected shape (1,), got (2,)"),
-        ([[np.nan]], [[1.0]], "NaN in other places"),
-        ([[np.inf]], [[1.0]], "differs by inf"),
-        ([[]], [[]], None),
+        ([[1.0, 2.0]], [[1.0, 2.0]], [[1.0, 2.0]], None),
+        ([[1.0, 2.0002]], [[1.0, 1.9999]], [[1.0, 2.0]], None),  # twice the peer's error
+        ([[1.0, 2.0000001]], [[1.0, 2.0]], [[1.0, 2.0]], None),  # a unit in the last place
+        (
+            [[1.0, 2.0004]],
+            [[1.0, 1.9999]],
+            [[1.0, 2.0]],
+            "result 0: error 0.000283, allowed 0.00021",
+        ),
+        ([[1.0, 2.000001]], [[1.0, 2.0]], [[1.0, 2.0]], "result 0: error 6.7"),
+        ([[1.0]], [[1.0], [2.0]], [[1.0], [2.0]], "expected 2 results, got 1"),
+        ([[1.0, 1.0]], [[1.0]], [[1.0]], "expected shape (1,), got (2,)"),
+        ([[np.nan]], [[1.0]], [[1.0]], "NaN in other places"),
+        ([[np.inf]], [[1.0]], [[1.0]], "error inf"),
+        ([[-np.inf, np.nan]], [[-np.inf, np.nan]], [[-np.inf, np.nan]], None),
+        ([[]], [[]], [[]], None),
     ],
 )
-def test_difference(ours, theirs, expected):
-    arrays = [[np.array(values) for values in side] for side in (ours, theirs)]
-    found = report.difference(*arrays, tolerance=1e-4)
+def test_difference(ours, theirs, exact, expected):
+    f32 = [[np.array(values, np.float32) for values in side] for side in (ours, theirs)]
+    found = report.difference(*f32, [np.array(values) for values in exact])
     assert found is None if expected is None else expected in found
+
+
+def test_integers_must_be_equal():
+    three, two = np.array([3, 1]), np.array([2, 1])
+    assert report.difference([two], [two], [two]) is None
+    assert "error 0.707, allowed 0" in report.difference([three], [two], [two])
 
 
 def test_the_cases_are_well_formed():
