@@ -50,6 +50,8 @@ def judge(result: dict[str, Any], subject: str, limits: dict[str, float] | None)
     ours = libraries.get(subject, {}).get("median")
     theirs = libraries.get(peer, {}).get("median")
     result["ratio"] = theirs / ours if ours and theirs else None
+    best = [libraries.get(name, {}).get("best") for name in (subject, peer)]
+    result["best_ratio"] = best[1] / best[0] if all(best) else None
     result["limit"] = None
     if limits and (result["bytes"] or result["flops"]):
         result["limit"] = max(result["bytes"] / limits["copy"], result["flops"] / limits["fma"])
@@ -117,7 +119,7 @@ def as_markdown(run: dict[str, Any]) -> str:
     for name, facts in run["libraries"].items():
         lines.append(f"- {name}: " + ", ".join(f"{key} {value}" for key, value in facts.items()))
     others = [name for name in peers if any(name in r["libraries"] for r in run["results"])]
-    columns = ["case", subject, *others, "ratio", "wanted", "limit", "threads", "status"]
+    columns = ["case", subject, *others, "ratio", "best", "wanted", "limit", "threads", "status"]
     lines += ["", "| " + " | ".join(columns) + " |", "|---" * len(columns) + "|"]
     for result in losing_first(run["results"]):
         libraries = result["libraries"]
@@ -130,7 +132,8 @@ def as_markdown(run: dict[str, Any]) -> str:
         ours, limit = libraries.get(subject, {}).get("median"), result["limit"]
         share = f"{duration(limit)} ({100 * limit / ours:.0f} %)" if limit and ours else "-"
         ratio = "-" if result["ratio"] is None else f"{result['ratio']:.2f} x {result['peer']}"
-        row = [result["name"], *medians, ratio, f"{result['at_least']:g}", share]
+        best = "-" if result["best_ratio"] is None else f"{result['best_ratio']:.2f}"
+        row = [result["name"], *medians, ratio, best, f"{result['at_least']:g}", share]
         lines.append("| " + " | ".join([*row, ", ".join(threads) or "-", result["status"]]) + " |")
     for result in run["results"]:
         for trouble in ("error", "disagreement"):
