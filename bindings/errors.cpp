@@ -50,9 +50,11 @@ PyObject* raise_current(const char* op, const char* argument) noexcept {
   try {
     throw;
   } catch (const Raised&) {
-  } catch (const Mismatch& e) { set_mismatch(op, argument, e); } catch (pybind11::error_already_set& e) {
-    e.restore();
-  } catch (const Error& e) { PyErr_SetString(type_of(e.kind()), e.what()); } catch (const std::bad_alloc&) {
+  } catch (const abi::__forced_unwind&) { sleep_until_the_end(); } catch (const Mismatch& e) {
+    set_mismatch(op, argument, e);
+  } catch (pybind11::error_already_set& e) { e.restore(); } catch (const Error& e) {
+    PyErr_SetString(type_of(e.kind()), e.what());
+  } catch (const std::bad_alloc&) {
     PyErr_Format(types.memory, "[%s] expected host memory for the runtime, got none.", op);
   } catch (const pybind11::builtin_exception& e) { e.set_error(); } catch (const std::exception& e) {
     PyErr_Format(types.bolide, "[%s] %s", op, e.what());

@@ -7,6 +7,8 @@
 // To add an exception type: a line in errors.cpp.
 #pragma once
 #include <Python.h>
+#include <cxxabi.h>
+#include <unistd.h>
 
 #include <string>
 
@@ -27,6 +29,18 @@ PyObject* copy_required_error();
 // Sets the Python error for the C++ exception that is being handled; always null. `argument` names what a
 // Mismatch is about.
 PyObject* raise_current(const char* op, const char* argument = "") noexcept;
+
+// When the interpreter ends, CPython ends each other thread that asks for the GIL by unwinding its stack, and C++ code
+// there (destructors, catch (...)) would end the process with it. Such a thread sleeps instead.
+[[noreturn]] inline void sleep_until_the_end() noexcept {
+  for (;;) pause();
+}
+template <class F>
+auto without_unwinding(const F& f) {
+  try {
+    return f();
+  } catch (const abi::__forced_unwind&) { sleep_until_the_end(); }
+}
 
 template <class F>
 PyObject* guarded(const char* op, const F& f) noexcept {

@@ -56,11 +56,7 @@ void add_streams(py::module_& m) {
       .def_property_readonly("cuda_stream",
                              [](const Stream& s) { return reinterpret_cast<uintptr_t>(s.handle.handle); })
       .def(
-          "synchronize",
-          [](const Stream& s) {
-            BlockingScope wait(true);
-            backend_at(s.device).synchronize(s.handle);
-          },
+          "synchronize", [](const Stream& s) { wait_for(s.device, s.handle); },
           "Waits until all work of the stream is done.")
       .def(
           "wait_stream",
@@ -99,9 +95,7 @@ void add_streams(py::module_& m) {
       .def(
           "synchronize",
           [](const Event& e) {
-            BlockingScope wait(true);
-            while (e.handle && !backend_at(e.device).is_done(e.handle))
-              backend_at(e.device).synchronize(current_stream(e.device));
+            if (e.handle) wait_for(e.device, e.handle);
           },
           "Waits for the mark.");
   m.def(
@@ -154,9 +148,8 @@ void add_devices(py::module_& m) {
       [](const py::object& d) {
         const Device device = cuda_device(d);
         const StreamHandle now = current_stream(device), standard = backend_at(device).default_stream(device.index);
-        BlockingScope wait(true);
-        backend_at(device).synchronize(now);
-        if (standard.handle != now.handle) backend_at(device).synchronize(standard);
+        wait_for(device, now);
+        if (standard.handle != now.handle) wait_for(device, standard);
       },
       py::arg("device") = py::none());
   m.def("_cuda_current_device", [] { return int(cuda_device(py::none()).index); });

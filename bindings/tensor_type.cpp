@@ -1,8 +1,10 @@
 // tensor_type.cpp - life and death of Tensor objects, and the making of their type.
 #include "bindings/tensor_type.h"
 
+#include <pybind11/pybind11.h>
 #include <structmember.h>
 
+#include <memory>
 #include <mutex>
 
 #include "bindings/autograd_hooks.h"
@@ -122,7 +124,19 @@ int drop_now(void*) {
 // ---- the GIL while the runtime works -------------------------------------------------------------------------
 void* release_gil() { return PyGILState_Check() ? PyEval_SaveThread() : nullptr; }
 void take_gil(void* token) {
-  if (token) PyEval_RestoreThread(static_cast<PyThreadState*>(token));
+  if (token) without_unwinding([&] { PyEval_RestoreThread(static_cast<PyThreadState*>(token)); });
+}
+// Only the main thread ever has a signal to take. Nothing may be left half done, hence an exception that holds the
+// Python error: destructors on its way may run Python code.
+void take_signals() {
+  if (PyErr_CheckSignals() < 0) throw pybind11::error_already_set();
+}
+void check_signals() {
+  if (PyGILState_Check()) return take_signals();
+  const auto state = without_unwinding([] { return PyGILState_Ensure(); });
+  const std::unique_ptr<const PyGILState_STATE, void (*)(const PyGILState_STATE*)> release(
+      &state, [](const PyGILState_STATE* s) { PyGILState_Release(*s); });
+  take_signals();
 }
 
 }  // namespace
@@ -176,7 +190,7 @@ void drop_reference(void* object) noexcept {
 }
 
 void install_gil_hooks() {
-  set_blocking_hooks({release_gil, take_gil});
+  set_blocking_hooks({release_gil, take_gil, check_signals});
   set_python_release(release_object);
 }
 

@@ -17,6 +17,15 @@ struct StreamHandle {
   int device = 0;
 };
 
+// What a kernel found wrong in the numbers themselves: an index or a class out of its range. It lies in host memory
+// that the device can write to. On the CPU the front looks at it at once, on a device the next wait (runtime/blocking.h).
+struct Fault {
+  const char* op = nullptr;          // null: nothing was found
+  const char* what = nullptr;        // "indices", "classes"
+  int64_t value = 0, low = 0, high = 0;
+  int claimed = 0;                   // a device's kernels: the first one reports
+};
+
 struct Operand {
   void* data = nullptr;              // null: a slot that is not read
   DType dtype = DType::F32;
@@ -73,7 +82,7 @@ struct IndexCall {
   enum Mode : uint8_t { Take, Put, Add } mode = Take;
   DType dtype = DType::F32;
   void* array = nullptr;
-  const int64_t* offsets = nullptr;  // dense, `count` of them, checked by index_offsets
+  const int64_t* offsets = nullptr;  // dense, `count` of them, from index_offsets
   int64_t count = 0;
   int inner_rank = 0;                // dimensions of the array that are not indexed
   const int64_t* inner_shape = nullptr;
@@ -82,9 +91,10 @@ struct IndexCall {
   StreamHandle stream = {};
 };
 
-// offsets[i] = sum over k of wrap(indices[k][i], sizes[k]) * strides[k]. Out of range: the first bad
-// value goes to *bad (its value, and which k), nothing else is promised, and *bad_k >= 0 tells.
+// offsets[i] = sum over k of wrap(indices[k][i], sizes[k]) * strides[k]. The first index out of range is
+// reported; its offset is -1, for which IndexCall takes zeros and writes nothing.
 struct IndexOffsetsCall {
+  const char* op = "index";          // for the report
   int keys = 0;
   Operand indices[kMaxRank] = {};    // int64 or int32 or uint8, broadcast to `shape`
   int64_t sizes[kMaxRank] = {};
@@ -92,7 +102,7 @@ struct IndexOffsetsCall {
   int rank = 0;
   const int64_t* shape = nullptr;
   int64_t* offsets = nullptr;        // dense
-  int64_t* bad = nullptr;            // two numbers in device memory: value and k, k = -1 where all are right
+  Fault* fault = nullptr;
   StreamHandle stream = {};
 };
 
@@ -149,8 +159,9 @@ struct SoftmaxCall {
 
 // Cross entropy of rows of logits with class numbers, in one pass: losses[r] = weight[t] * (log_sum_exp -
 // x[t]), 0 where t == ignore_index. backward: out[r, :] = g_rows[r] * weight[t] * (softmax(x) - onehot(t)).
-// A target outside [0, columns) that is not ignore_index: its value goes to bad[0], bad[1] = 0 tells.
+// The first target outside [0, columns) that is not ignore_index is reported; its row counts as ignored.
 struct CrossEntropyCall {
+  const char* op = "cross_entropy";  // for the report
   bool backward = false;
   bool logits = true;                // false: x are log-probabilities (nll_loss), no softmax
   DType dtype = DType::F32;
@@ -164,7 +175,7 @@ struct CrossEntropyCall {
   const void* g = nullptr;           // backward: gradient of each row's loss
   int64_t g_stride = 1;              // 0: the same for all rows
   void* out = nullptr;               // backward
-  int64_t* bad = nullptr;            // two numbers in device memory, {0, -1} before
+  Fault* fault = nullptr;            // null in the backward of what was checked
   StreamHandle stream = {};
 };
 

@@ -8,6 +8,7 @@
 
 #include <pthread.h>
 #include <sched.h>
+#include <signal.h>
 #include <sys/mman.h>
 
 #include <algorithm>
@@ -110,6 +111,23 @@ inline void pause_cpu() {
 #endif
 }
 
+// Threads started while this lives leave signals to the program's own threads, whose waits they are to end (Ctrl-C);
+// all but those that a fault of the thread itself raises.
+class SignalsBlocked {
+ public:
+  SignalsBlocked() {
+    sigset_t most;
+    sigfillset(&most);
+    for (int fault : {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGABRT, SIGSYS}) sigdelset(&most, fault);
+    pthread_sigmask(SIG_SETMASK, &most, &before_);
+  }
+  ~SignalsBlocked() { pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
+  SignalsBlocked(const SignalsBlocked&) = delete;
+
+ private:
+  sigset_t before_;
+};
+
 // ---- the pool ----------------------------------------------------------------------------------------------
 
 class Pool {
@@ -209,6 +227,7 @@ class Pool {
     const bool bound = count <= int(cpus.size());
     free_cpu_ = bound ? cpus[0] : -1;
     if (bound) homes_.assign(size_t(count - 1), -1);
+    const SignalsBlocked block;
     try {
       for (int i = 1; i < count; i++) {
         workers_.emplace_back([this] { work_until_stopped(); });

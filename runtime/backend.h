@@ -40,9 +40,13 @@ class BOLIDE_API Backend {
   virtual void destroy_stream(StreamHandle stream) = 0;
   virtual EventHandle record_event(StreamHandle stream) = 0;
   virtual bool is_done(EventHandle event) = 0;
+  virtual bool is_idle(StreamHandle stream) = 0;
   virtual void wait_event(StreamHandle stream, EventHandle event) = 0;  // the stream waits, not the host
   virtual void destroy_event(EventHandle event) = 0;
-  virtual void synchronize(StreamHandle stream) = 0;                    // the host waits
+  virtual void synchronize(StreamHandle stream) = 0;                    // the host waits; users' waits: blocking.h
+
+  // Where the kernels of a device report to; null where they have finished when a call returns.
+  virtual Fault* fault(int device) = 0;
 };
 
 // What a backend library hands over; see backend_module.h for how it is found.

@@ -40,7 +40,8 @@ void copy_across(const Tensor& to, const Tensor& from) {
   const auto kind = far == to.device()
                         ? (from.device().is_cpu() ? Backend::CopyKind::ToDevice : Backend::CopyKind::OnDevice)
                         : Backend::CopyKind::ToHost;
-  BlockingScope scope(true);
+  if (kind == Backend::CopyKind::ToHost) wait_for(far, current_stream(far));
+  BlockingScope scope(to.numel() >= 1 << 18);
   backend_of(far.type).backend->copy_bytes(target.data(), source.data(), size_t(to.numel() * to.item_size()), kind,
                                            current_stream(far));
   if (!target.same(to)) copy_on_device(to, target);

@@ -45,9 +45,11 @@ class CpuBackend final : public Backend {
   void destroy_stream(StreamHandle) override {}
   EventHandle record_event(StreamHandle) override { return nullptr; }
   bool is_done(EventHandle) override { return true; }
+  bool is_idle(StreamHandle) override { return true; }
   void wait_event(StreamHandle, EventHandle) override {}
   void destroy_event(EventHandle) override {}
   void synchronize(StreamHandle) override {}
+  Fault* fault(int) override { return nullptr; }
 };
 
 }  // namespace

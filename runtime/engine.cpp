@@ -67,6 +67,7 @@ class Run {
   void go() {
     GradMode mode(options_.create_graph);
     while (!pending_.empty()) {
+      check_interrupt();
       Pending next = std::move(pending_.begin()->second);
       pending_.erase(pending_.begin());
       step(next);

@@ -11,8 +11,6 @@
 namespace bolide {
 namespace {
 
-constexpr int64_t kOutOfRange = -1;  // in bad[1] as long as every index is right
-
 template <class Call>
 void run_kernel(const char* op, void (*Kernels::*which)(const Call&), const Call& call, Device device) {
   auto* kernel = backend_of(device.type).kernels->*which;
@@ -28,7 +26,7 @@ struct Places {
   int position = 0;       // where the index dimensions go among the others
 };
 
-// indices[d] may be unset. Reads back whether all are in range, so on a device it waits.
+// indices[d] may be unset.
 Places find_places(const char* op, const Tensor& x, std::span<const Tensor> indices) {
   Places p;
   IndexOffsetsCall call;
@@ -60,14 +58,12 @@ Places find_places(const char* op, const Tensor& x, std::span<const Tensor> indi
     call.indices[k] = {t.data(), t.dtype(), strides[k].data()};
   }
   if (p.offsets.numel() == 0) return p;
-  const Tensor bad = full({2}, kOutOfRange, {DType::I64, x.device()});
+  FaultReport faults(x.device());
   call.rank = p.index_sizes.rank(), call.shape = p.index_sizes.data();
-  call.offsets = p.offsets.data<int64_t>(), call.bad = bad.data<int64_t>(), call.stream = current_stream(x.device());
+  call.offsets = p.offsets.data<int64_t>(), call.op = op, call.fault = faults.place(),
+  call.stream = current_stream(x.device());
   run_kernel(op, &Kernels::index_offsets, call, x.device());
-  const Tensor result = x.device().is_cpu() ? bad : to(bad, {}, Device{});
-  const int64_t value = result.data<int64_t>()[0], k = result.data<int64_t>()[1];
-  if (k != kOutOfRange)
-    raise(ErrorKind::Index, op, str("indices in [", -call.sizes[k], ", ", call.sizes[k] - 1, "]"), str(value));
+  faults.check();
   return p;
 }
 

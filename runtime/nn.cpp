@@ -283,7 +283,7 @@ RowLosses row_losses(const char* op, const Tensor& rows, const Tensor& target, c
   const DType sums_dtype = rows.dtype() == DType::F64 ? DType::F64 : DType::F32;
   RowLosses r{empty({rows.size(0)}, options), empty({rows.size(0)}, options)};
   Tensor x, classes, weights, log_sums = empty({rows.size(0)}, {sums_dtype, rows.device()});
-  const Tensor bad = arange(int64_t(0), int64_t(-2), int64_t(-1), DType::I64, rows.device());  // 0, -1
+  FaultReport faults(rows.device());
   {
     GradMode off(false);
     x = contiguous(rows), classes = contiguous(reshape(target, {-1}));
@@ -294,15 +294,15 @@ RowLosses row_losses(const char* op, const Tensor& rows, const Tensor& target, c
   call.ignore_index = ignore_index;
   call.x = x.data(), call.target = classes.data<int64_t>(), call.weight = weights ? weights.data() : nullptr;
   call.losses = r.losses.data(), call.row_weights = r.weights.data(), call.log_sums = log_sums.data();
-  call.bad = bad.data<int64_t>(), call.stream = current_stream(rows.device());
+  call.op = op, call.fault = faults.place(), call.stream = current_stream(rows.device());
   if (call.rows > 0) run_kernel(op, &Kernels::cross_entropy, call, rows.device(), rows.numel() >= 1 << 19);
-  const Tensor checked = to(bad, {}, Device{});
-  if (checked.data<int64_t>()[1] != -1)
-    raise(ErrorKind::Index, op, str("classes in [0, ", call.columns - 1, "]"), str(checked.data<int64_t>()[0]));
+  faults.check();
+  call.fault = nullptr;
   record(op, r.losses, {&rows}, [&] {
-    return [op, call, x = Saved(rows), dense = x, classes, weights, log_sums, row_weights = r.weights](const Tensor& g,
-                                                                                                       Grads& grads) {
-      const Tensor rows = x.get();
+    return [op, call, x = Saved(rows), dense = x, targets = Saved(classes), weights = Saved(weights), log_sums,
+            row_weights = r.weights](const Tensor& g, Grads& grads) {
+      const Tensor rows = x.get(), classes = targets.get();
+      if (call.weight) weights.get();
       if (grad_enabled()) {  // in ops, to be differentiated again
         const Tensor valid = unsqueeze(row_weights, 1);
         const Tensor picked =
@@ -316,8 +316,6 @@ RowLosses row_losses(const char* op, const Tensor& rows, const Tensor& target, c
       CrossEntropyCall back = call;
       back.backward = true, back.x = dense.data(), back.g = gs.data(), back.out = out.data(),
       back.log_sums = log_sums.data();
-      const Tensor bad = arange(int64_t(0), int64_t(-2), int64_t(-1), DType::I64, rows.device());
-      back.bad = bad.data<int64_t>();
       if (out.numel() > 0) run_kernel(op, &Kernels::cross_entropy, back, rows.device(), out.numel() >= 1 << 19);
       grads[0] = out;
     };

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "kernels/op_list.h"
+#include "runtime/blocking.h"
 #include "runtime/tensor.h"
 
 namespace bolide {
@@ -207,22 +208,5 @@ struct AdamOptions {
 BOLIDE_API void adam_step(std::span<const Tensor> parameters, std::span<const Tensor> gradients,
                           std::span<const Tensor> exp_avgs, std::span<const Tensor> exp_avg_sqs,
                           std::span<const Tensor> max_exp_avg_sqs, const AdamOptions& options);
-
-// Work of about a millisecond or more tells the embedding language, which may let others run meanwhile (Python's
-// GIL): the front opens a scope round the kernel. The hooks are set once, by the bindings.
-struct BlockingHooks {
-  void* (*enter)() = nullptr;
-  void (*leave)(void* token) = nullptr;
-};
-BOLIDE_API void set_blocking_hooks(BlockingHooks hooks);
-class BOLIDE_API BlockingScope {
- public:
-  explicit BlockingScope(bool worth_it);
-  ~BlockingScope();
-  BlockingScope(const BlockingScope&) = delete;
-
- private:
-  void* token_ = nullptr;
-};
 
 }  // namespace bolide

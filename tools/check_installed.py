@@ -1,5 +1,6 @@
 """Uses an installed bolide from outside the source tree: what a person's first minute would find broken."""
 
+import os
 import sys
 from pathlib import Path
 
@@ -10,6 +11,8 @@ assert not any((Path(folder) / "bolide").is_symlink() for folder in sys.path), (
 import bolide  # noqa: E402 - the check above comes first
 
 assert "numpy" not in sys.modules, "import bolide imported NumPy"
+assert len(os.listdir("/proc/self/task")) == 1, "import bolide started a thread"
+assert "openblas" not in Path("/proc/self/maps").read_text(), "import bolide opened OpenBLAS"
 package = Path(bolide.__file__).parent
 assert "site-packages" in package.parts, package
 assert (package / "libbolide.so").exists()

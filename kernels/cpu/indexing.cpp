@@ -123,7 +123,7 @@ void report_first_wrong(const IndexOffsetsCall& call, int64_t count) {
       Key(call, k).read(first, n, indices);
       for (int64_t i = 0; i < n; i++) {
         if (indices[i] >= -size && indices[i] < size) continue;
-        call.bad[0] = indices[i], call.bad[1] = k;
+        *call.fault = {call.op, "indices", indices[i], -size, size - 1};
         return;
       }
     }
@@ -139,7 +139,6 @@ void index(const IndexCall& call) {
 }
 
 void index_offsets(const IndexOffsetsCall& call) {
-  call.bad[0] = 0, call.bad[1] = -1;
   int64_t count = 1;
   for (int d = 0; d < call.rank; d++) count *= call.shape[d];
   for (int k = 0; k < call.keys; k++) check_real(call.indices[k].dtype, "index");

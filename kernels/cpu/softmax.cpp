@@ -83,7 +83,7 @@ bool targets_are_right(const CrossEntropyCall& call) {
   for (int64_t r = 0; r < call.rows; r++) {
     const int64_t t = call.target[r];
     if (uint64_t(t) < uint64_t(call.columns) || t == call.ignore_index) continue;
-    call.bad[0] = t, call.bad[1] = 0;
+    *call.fault = {call.op, "classes", t, 0, call.columns - 1};
     return false;
   }
   return true;
@@ -160,7 +160,7 @@ void softmax(const SoftmaxCall& call) {
 }
 
 void cross_entropy(const CrossEntropyCall& call) {
-  if (!targets_are_right(call)) return;
+  if (call.fault && !targets_are_right(call)) return;
   for_dtype<BOLIDE_FLOATS>("cross_entropy", call.dtype, [&]<class S> {
     if (call.backward) cross_entropy_gradient<S>(call);
     else cross_entropy_rows<S>(call);

@@ -118,6 +118,12 @@ bool CudaBackend::is_done(EventHandle event) {
   check_cuda(error, "cuda");
   return true;
 }
+bool CudaBackend::is_idle(StreamHandle stream) {
+  const cudaError_t error = cudaStreamQuery(stream_of(stream));
+  if (error == cudaErrorNotReady) return false;
+  check_cuda(error, "synchronize");
+  return true;
+}
 void CudaBackend::wait_event(StreamHandle stream, EventHandle event) {
   if (!event) return;
   const DeviceScope scope(stream.device);
@@ -128,6 +134,18 @@ void CudaBackend::destroy_event(EventHandle event) {
 }
 void CudaBackend::synchronize(StreamHandle stream) {
   check_cuda(cudaStreamSynchronize(stream_of(stream)), "synchronize");
+}
+Fault* CudaBackend::fault(int device) {
+  std::atomic<Fault*>& place = faults_[size_t(device)];
+  if (Fault* made = place.load(std::memory_order_acquire)) return made;
+  const std::lock_guard lock(mutex_);
+  if (!place.load(std::memory_order_relaxed)) {
+    const DeviceScope scope(device);
+    void* memory = nullptr;
+    check_cuda(cudaHostAlloc(&memory, sizeof(Fault), cudaHostAllocMapped | cudaHostAllocPortable), "cuda");
+    place.store(new (memory) Fault, std::memory_order_release);
+  }
+  return place.load(std::memory_order_relaxed);
 }
 
 }  // namespace bolide

@@ -4,6 +4,7 @@
 // and number (a bitonic sort: Batcher 1968; all keys differ, so that there is one order): of the rows for one place
 // the last is put, or all are added in turn, by the threads that have the first of them. No floating-point atomics.
 #include "kernels/cuda/cuda_kernels.h"
+#include "kernels/cuda/fault.cuh"
 #include "kernels/cuda/layout.cuh"
 #include "kernels/cuda/numbers.cuh"
 #include "kernels/cuda/scratch.h"
@@ -33,7 +34,8 @@ __global__ void __launch_bounds__(kThreads) take_kernel(BOLIDE_ARGUMENTS(IndexAr
     const int64_t row = i / a.inner.count;
     int64_t at[1];
     a.inner.place(i - row * a.inner.count, at);
-    static_cast<T*>(a.values)[i] = static_cast<const T*>(a.array)[a.offsets[row] + at[0]];
+    const int64_t offset = a.offsets[row];
+    static_cast<T*>(a.values)[i] = offset < 0 ? T() : static_cast<const T*>(a.array)[offset + at[0]];
   }
 }
 
@@ -89,7 +91,7 @@ __global__ void __launch_bounds__(kThreads) put_kernel(BOLIDE_ARGUMENTS(IndexArg
   for (int64_t i = thread_of_grid(); i < n; i += threads_of_grid()) {
     const int64_t p = i / a.inner.count, j = i - p * a.inner.count;
     const Key key = a.keys[p];
-    if (p + 1 < a.count && a.keys[p + 1].offset == key.offset) continue;  // a later one wins
+    if (key.offset < 0 || (p + 1 < a.count && a.keys[p + 1].offset == key.offset)) continue;  // a later one wins
     int64_t at[1];
     a.inner.place(j, at);
     static_cast<T*>(a.array)[key.offset + at[0]] = static_cast<const T*>(a.values)[key.row * a.inner.count + j];
@@ -117,7 +119,7 @@ __global__ void __launch_bounds__(kThreads) add_kernel(BOLIDE_ARGUMENTS(IndexArg
   for (int64_t i = thread_of_grid(); i < n; i += threads_of_grid()) {
     const int64_t p = i / a.inner.count, j = i - p * a.inner.count;
     const int64_t offset = a.keys[p].offset;
-    if (p > 0 && a.keys[p - 1].offset == offset) continue;  // the first one's threads add them all
+    if (offset < 0 || (p > 0 && a.keys[p - 1].offset == offset)) continue;  // the first one's threads add them all
     int64_t at[1];
     a.inner.place(j, at);
     S* place = static_cast<S*>(a.array) + offset + at[0];
@@ -156,7 +158,8 @@ struct OffsetArguments {
   Layout<kKeys> layout;
   int keys = 0, first_key = 0;
   int64_t* offsets = nullptr;
-  int64_t* bad = nullptr;
+  Fault* fault = nullptr;
+  Fault found;
   long long* first_bad = nullptr;  // the smallest of element * kMaxRank + key
 };
 __global__ void __launch_bounds__(kThreads) offsets_kernel(BOLIDE_ARGUMENTS(OffsetArguments, a)) {
@@ -164,13 +167,12 @@ __global__ void __launch_bounds__(kThreads) offsets_kernel(BOLIDE_ARGUMENTS(Offs
     int64_t at[kKeys];
     a.layout.place(i, at);
     int64_t offset = a.first_key ? a.offsets[i] : 0;
-    for (int k = 0; k < a.keys; k++) {
+    for (int k = 0; k < a.keys && offset >= 0; k++) {
       const int64_t index = load_any<int64_t>(a.data[k], a.dtype[k], at[k]), size = a.sizes[k];
       if (index < -size || index >= size) {
         atomicMin(a.first_bad, static_cast<long long>(i * kMaxRank + a.first_key + k));
-        continue;
-      }
-      offset += (index < 0 ? index + size : index) * a.strides[k];
+        offset = -1;
+      } else offset += (index < 0 ? index + size : index) * a.strides[k];
     }
     a.offsets[i] = offset;
   }
@@ -178,13 +180,12 @@ __global__ void __launch_bounds__(kThreads) offsets_kernel(BOLIDE_ARGUMENTS(Offs
 __global__ void report_kernel(BOLIDE_ARGUMENTS(OffsetArguments, a)) {
   const int64_t found = *a.first_bad;
   const int k = int(found % kMaxRank) - a.first_key;
-  if (found == kNoneBad) {
-    a.bad[0] = 0, a.bad[1] = -1;
-  } else if (k >= 0 && k < a.keys) {
-    int64_t at[kKeys];
-    a.layout.place(found / kMaxRank, at);
-    a.bad[0] = load_any<int64_t>(a.data[k], a.dtype[k], at[k]), a.bad[1] = a.first_key + k;
-  }
+  if (found == kNoneBad || k < 0 || k >= a.keys) return;
+  int64_t at[kKeys];
+  a.layout.place(found / kMaxRank, at);
+  Fault fault = a.found;
+  fault.value = load_any<int64_t>(a.data[k], a.dtype[k], at[k]), fault.low = -a.sizes[k], fault.high = a.sizes[k] - 1;
+  report_fault(a.fault, fault);
 }
 
 OffsetArguments offset_arguments(const IndexOffsetsCall& call, int first_key) {
@@ -198,7 +199,7 @@ OffsetArguments offset_arguments(const IndexOffsetsCall& call, int first_key) {
     a.sizes[k] = call.sizes[first_key + k], a.strides[k] = call.strides[first_key + k];
   }
   a.layout = Layout<kKeys>("index", call.rank, call.shape, {strides[0], strides[1], strides[2], strides[3]});
-  a.offsets = call.offsets, a.bad = call.bad;
+  a.offsets = call.offsets, a.fault = call.fault, a.found.op = call.op, a.found.what = "indices";
   return a;
 }
 

@@ -4,6 +4,7 @@
 // (Milakov and Gimelshein 2018), and reads the row again, mostly from cache, to write. Half types are computed in
 // float. Sums have an order that depends on the length alone.
 #include "kernels/cuda/cuda_kernels.h"
+#include "kernels/cuda/fault.cuh"
 #include "kernels/cuda/numbers.cuh"
 #include "kernels/cuda/rows.cuh"
 #include "kernels/math.h"
@@ -95,13 +96,14 @@ struct CrossEntropyArguments {
   const int64_t* target = nullptr;
   S *losses = nullptr, *row_weights = nullptr, *out = nullptr;
   T* log_sums = nullptr;
-  int64_t* bad = nullptr;
+  Fault* fault = nullptr;
+  Fault found;
   int64_t rows = 0, columns = 0, ignore_index = 0, g_stride = 0;
   bool logits = true;
 
-  __device__ bool is_right(int64_t t) const { return uint64_t(t) < uint64_t(columns) || t == ignore_index; }
+  __device__ bool is_class(int64_t t) const { return uint64_t(t) < uint64_t(columns) && t != ignore_index; }
   __device__ T weight_of(int64_t t) const {
-    if (t == ignore_index) return T(0);
+    if (!is_class(t)) return T(0);
     return weight ? load_as<T>(weight[t]) : T(1);
   }
 };
@@ -112,9 +114,12 @@ __global__ void __launch_bounds__(kTeam) check_targets_kernel(BOLIDE_ARGUMENTS(C
   BOLIDE_SHARED(int64_t, partial, [kTeam / kWarp]);
   int64_t first = a.rows;
   for (int64_t r = threadIdx.x; r < a.rows && first == a.rows; r += blockDim.x)
-    if (!a.is_right(a.target[r])) first = r;
+    if (!a.is_class(a.target[r]) && a.target[r] != a.ignore_index) first = r;
   first = team_combine<Least>(first, partial);
-  if (threadIdx.x == 0 && first < a.rows) a.bad[0] = a.target[first], a.bad[1] = 0;
+  if (threadIdx.x != 0 || first == a.rows) return;
+  Fault fault = a.found;
+  fault.value = a.target[first];
+  report_fault(a.fault, fault);
 }
 
 template <class S>
@@ -123,10 +128,10 @@ __global__ void __launch_bounds__(kTeam) cross_entropy_kernel(BOLIDE_ARGUMENTS(C
   for_team_rows(a.rows, [&](int64_t r) {
     const S* x = a.x + r * a.columns;
     const int64_t t = a.target[r];
-    const bool ignored = t == a.ignore_index, right = a.is_right(t);
+    const bool ignored = !a.is_class(t);
     TopAndSum<T> row = TopAndSum<T>::none();
     if (a.logits) row = top_and_sum(x, a.columns);
-    if (threadIdx.x || !right) return;
+    if (threadIdx.x) return;
     const T weight = a.weight_of(t), at_target = ignored ? T(0) : load_as<T>(x[t]);
     T loss = -at_target;
     if (a.logits) {
@@ -146,7 +151,7 @@ __global__ void __launch_bounds__(kTeam) cross_entropy_gradient_kernel(BOLIDE_AR
     const S* x = a.x + r * a.columns;
     S* out = a.out + r * a.columns;
     const int64_t t = a.target[r];
-    const bool counts = t != a.ignore_index && a.is_right(t);
+    const bool counts = a.is_class(t);
     const T scale = counts ? load_as<T>(a.g[r * a.g_stride]) * a.weight_of(t) : T(0);
     const Num<T> log_sum = a.logits && counts ? a.log_sums[r] : T(0);
     for (int64_t i = threadIdx.x; i < a.columns; i += blockDim.x) {
@@ -171,12 +176,12 @@ template <class S>
 void run_cross_entropy(const CrossEntropyCall& call) {
   CrossEntropyArguments<S> a;
   a.x = static_cast<const S*>(call.x), a.weight = static_cast<const S*>(call.weight);
-  a.g = static_cast<const S*>(call.g), a.target = call.target, a.bad = call.bad;
+  a.g = static_cast<const S*>(call.g), a.target = call.target;
   a.losses = static_cast<S*>(call.losses), a.row_weights = static_cast<S*>(call.row_weights);
   a.out = static_cast<S*>(call.out), a.log_sums = static_cast<ComputeOf<S>*>(call.log_sums);
   a.rows = call.rows, a.columns = call.columns, a.ignore_index = call.ignore_index, a.g_stride = call.g_stride;
-  a.logits = call.logits;
-  if (call.bad)
+  a.logits = call.logits, a.fault = call.fault, a.found = {call.op, "classes", 0, 0, call.columns - 1};
+  if (call.fault)
     launch("cross_entropy", check_targets_kernel<S>, dim3(1), dim3(call.rows > 64 ? kTeam : kWarp), call.stream, a);
   const RowGrid grid(call.rows, call.columns);
   launch("cross_entropy", call.backward ? cross_entropy_gradient_kernel<S> : cross_entropy_kernel<S>, grid.grid,

@@ -92,17 +92,17 @@ void check_cross_entropy(int64_t rows, int64_t n, bool logits, bool weighted) {
   }
   std::vector<S> got(static_cast<size_t>(rows)), got_weights(got), out(x.size());
   std::vector<T> log_sums(static_cast<size_t>(rows));
-  int64_t bad[2] = {0, -1};
+  Fault fault;
   CrossEntropyCall call;
   call.logits = logits, call.dtype = dtype_of<S>(), call.rows = rows, call.columns = n, call.ignore_index = -7;
   call.x = x.data(), call.target = target.data(), call.weight = weighted ? weight.data() : nullptr;
-  call.losses = got.data(), call.row_weights = got_weights.data(), call.log_sums = log_sums.data(), call.bad = bad;
+  call.losses = got.data(), call.row_weights = got_weights.data(), call.log_sums = log_sums.data(), call.fault = &fault;
   cpu_kernels().cross_entropy(call);
   const std::string what =
       str("cross entropy ", name_of(call.dtype), " ", rows, "x", n, logits ? "" : " of probabilities");
   expect_close(got, losses, 1, what);
   expect_close(got_weights, row_weights, 0, what + ", weights");
-  EXPECT_EQ(bad[1], -1);
+  EXPECT_EQ(fault.op, nullptr);
   call.backward = true, call.g = g.data(), call.out = out.data();
   cpu_kernels().cross_entropy(call);
   expect_close(out, gradient, 5, what + ", gradient");
@@ -116,20 +116,20 @@ TEST(KernelRows, CrossEntropyAndItsGradient) {
 TEST(KernelRows, CrossEntropyReportsTheFirstWrongClass) {
   std::vector<float> x(12, 0.0f), losses(4), weights(4), sums(4);
   const int64_t target[] = {0, -100, 3, -1};
-  int64_t bad[2] = {0, -1};
+  Fault fault;
   CrossEntropyCall call;
-  call.rows = 4, call.columns = 3, call.x = x.data(), call.target = target, call.bad = bad;
+  call.rows = 4, call.columns = 3, call.x = x.data(), call.target = target, call.fault = &fault;
   call.losses = losses.data(), call.row_weights = weights.data(), call.log_sums = sums.data();
   cpu_kernels().cross_entropy(call);
-  EXPECT_EQ(bad[0], 3);
-  EXPECT_EQ(bad[1], 0);
+  ASSERT_NE(fault.op, nullptr);
+  EXPECT_EQ(str(fault.op, " ", fault.what, " ", fault.value, " ", fault.low, " ", fault.high),
+            "cross_entropy classes 3 0 2");
 }
 TEST(KernelRows, CrossEntropyOfLargeLogitsIsExact) {
   std::vector<float> x = {1e6f, 1e6f - 1}, loss(1), weight(1), sums(1);
   const int64_t target[] = {1};
-  int64_t bad[2] = {0, -1};
   CrossEntropyCall call;
-  call.rows = 1, call.columns = 2, call.x = x.data(), call.target = target, call.bad = bad;
+  call.rows = 1, call.columns = 2, call.x = x.data(), call.target = target;
   call.losses = loss.data(), call.row_weights = weight.data(), call.log_sums = sums.data();
   cpu_kernels().cross_entropy(call);
   EXPECT_NEAR(loss[0], 1 + std::log1p(std::exp(-1.0)), 1e-6);

@@ -341,21 +341,22 @@ TEST(Kernels, IndexOfEveryElementSizeAndManyRows) {
 TEST(Kernels, IndexOffsetsWrapAndReport) {
   const int64_t first[] = {0, -1, 2}, shape[] = {3, 4}, down[] = {1, 0}, along[] = {0, 1};
   int32_t second[] = {3, -4, 0, 1};
-  int64_t offsets[12], bad[2] = {};
+  int64_t offsets[12];
+  Fault fault;
   IndexOffsetsCall call;
-  call.keys = 2, call.rank = 2, call.shape = shape, call.offsets = offsets, call.bad = bad;
+  call.keys = 2, call.rank = 2, call.shape = shape, call.offsets = offsets, call.fault = &fault;
   call.indices[0] = {const_cast<int64_t*>(first), DType::I64, down};
   call.indices[1] = {second, DType::I32, along};
   call.sizes[0] = 3, call.sizes[1] = 4, call.strides[0] = 100, call.strides[1] = 7;
   cpu_kernels().index_offsets(call);
-  EXPECT_EQ(bad[1], -1);
+  EXPECT_EQ(fault.op, nullptr);
   const int64_t rows[] = {0, 2, 2}, columns[] = {3, 0, 0, 1};
   for (int i = 0; i < 12; i++) EXPECT_EQ(offsets[i], rows[i / 4] * 100 + columns[i % 4] * 7);
   for (const int32_t wrong : {4, -5, std::numeric_limits<int32_t>::max(), std::numeric_limits<int32_t>::min()}) {
     second[2] = wrong;
     cpu_kernels().index_offsets(call);
-    EXPECT_EQ(bad[0], wrong);
-    EXPECT_EQ(bad[1], 1);
+    EXPECT_EQ(fault.value, wrong);
+    EXPECT_EQ(str(fault.op, " ", fault.what, " ", fault.low, " ", fault.high), "index indices -4 3");
   }
 }
 

@@ -120,6 +120,7 @@ unsigned __match_any_sync(unsigned mask, T value, CUDA_EMULATION_SITE) {
 // Memory. Sequentially consistent here: a missing fence is not found.
 inline void __threadfence() { std::atomic_thread_fence(std::memory_order_seq_cst); }
 inline void __threadfence_block() { __threadfence(); }
+inline void __threadfence_system() { __threadfence(); }
 template <class T>
 T __ldg(const T* p) {
   return *p;

@@ -2,6 +2,7 @@
 #include "fake_cudart.hpp"
 
 #include <algorithm>
+#include <chrono>
 #include <cstdlib>
 #include <cstring>
 #include <exception>
@@ -160,6 +161,17 @@ void run_some() {
   for (auto k = state().random() % 3; k > 0 && run_any(); k--) {}
 }
 
+// Who asks for the same a third time, with no work queued in between, is waiting: it is run for, a few milliseconds.
+template <class Condition>
+void run_for_poller(const void* asked, Condition holds) {
+  State& s = state();
+  s.times_asked = asked == s.asked ? s.times_asked + 1 : 1;
+  s.asked = asked;
+  if (s.times_asked < 3) return run_some();
+  const auto end = std::chrono::steady_clock::now() + std::chrono::milliseconds(5);
+  wait_until([&] { return holds() || std::chrono::steady_clock::now() > end; });
+}
+
 cudaError_t push(cudaStream_t handle, Operation operation) {
   Stream* stream = stream_of(handle);
   if (!stream || stream->device != current_device) return cudaErrorInvalidResourceHandle;
@@ -175,6 +187,7 @@ cudaError_t push(cudaStream_t handle, Operation operation) {
     wait_for_stream(state().default_streams[current_device]);
   }
   stream->queue.push_back(std::move(operation));
+  state().asked = nullptr;
   if (state().policy == Policy::Eager) wait_for_stream(*stream);
   else run_some();
   constexpr size_t kLongest = 1024;  // as a driver: a host far ahead of the device waits
@@ -458,7 +471,8 @@ cudaError_t CUDARTAPI cudaStreamQuery(cudaStream_t handle) {
   BOLIDE_FAKE_ENTER("cudaStreamQuery");
   Stream* stream = stream_of(handle);
   if (!stream) return fail(cudaErrorInvalidResourceHandle);
-  run_some();
+  run_for_poller(stream, [&] { return stream->queue.empty(); });
+  if (stream->queue.empty() && state().sticky != cudaSuccess) return fail(state().sticky);
   return stream->queue.empty() ? cudaSuccess : cudaErrorNotReady;
 }
 cudaError_t CUDARTAPI cudaEventCreateWithFlags(cudaEvent_t* handle, unsigned) {
@@ -496,7 +510,7 @@ cudaError_t CUDARTAPI cudaEventQuery(cudaEvent_t handle) {
   BOLIDE_FAKE_ENTER("cudaEventQuery");
   auto event = event_of(handle);
   if (!event) return fail(cudaErrorInvalidResourceHandle);
-  run_some();
+  run_for_poller(event.get(), [&] { return event->completed >= event->recorded; });
   return event->completed >= event->recorded ? cudaSuccess : cudaErrorNotReady;
 }
 cudaError_t CUDARTAPI cudaEventSynchronize(cudaEvent_t handle) {

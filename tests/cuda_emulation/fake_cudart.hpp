@@ -78,6 +78,8 @@ struct State {
   std::map<std::string, int> calls;
   std::vector<Fault> faults;
   std::vector<std::string> errors;              // what went wrong in device work, in words
+  const void* asked = nullptr;                  // the stream or event of the last query,
+  int times_asked = 0;                          // and how often in a row it was asked about
   int process = 0;
 };
 

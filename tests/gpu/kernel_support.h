@@ -69,6 +69,22 @@ inline void set_number(char* data, DType dtype, int64_t at, double x) {
   }
 }
 
+// What kernels report of wrong numbers: on the CPU to a place of its own, on the device where the backend says.
+struct Reports {
+  Fault on_cpu;
+  Fault* place(bool on_cuda) { return on_cuda ? cuda().fault(0) : &on_cpu; }
+  // Both devices have reported the same; was there anything? Forgets it.
+  bool expect_equal(const std::string& what) {
+    cuda().synchronize(cuda_stream());
+    const Fault a = std::exchange(on_cpu, {}), b = std::exchange(*cuda().fault(0), {});
+    EXPECT_EQ(a.op != nullptr, b.op != nullptr) << what;
+    EXPECT_TRUE(!a.op || !b.op || (std::string(a.op) == b.op && std::string(a.what) == b.what)) << what;
+    EXPECT_TRUE(a.value == b.value && a.low == b.low && a.high == b.high)
+        << what << ": " << a.value << " and " << b.value;
+    return a.op || b.op;
+  }
+};
+
 class Array {
  public:
   Array(DType dtype, int64_t count, int64_t offset = 0)

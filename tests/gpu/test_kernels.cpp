@@ -208,7 +208,8 @@ TEST(CudaIndex, OffsetsWrapAndTheFirstBadIndexIsReported) {
   const int64_t row[] = {0, 1}, column[] = {1, 0};
   for (double bad : {0.0, 20.0, -8.0}) {
     Array a(DType::I64, 500), b(DType::I32, 3), c(DType::U8, 500), d(DType::I64, 3), e(DType::I64, 500);
-    Array offsets(DType::I64, v.count()), report(DType::I64, 2);
+    Array offsets(DType::I64, v.count());
+    Reports reports;
     a.fill_random(1, -7, 6), b.fill_random(2, -7, 6), c.fill_random(3, 0, 6), d.fill_random(4, -7, 6);
     e.fill_random(5, 0, 6);
     if (bad != 0) set_number(d.host(), DType::I64, 2, bad), d.upload();
@@ -221,24 +222,26 @@ TEST(CudaIndex, OffsetsWrapAndTheFirstBadIndexIsReported) {
         call.sizes[k] = 7, call.strides[k] = 1 + k * 100;
       }
       call.rank = 2, call.shape = v.shape.data();
-      call.offsets = offsets.as<int64_t>(on_cuda), call.bad = report.as<int64_t>(on_cuda);
+      call.offsets = offsets.as<int64_t>(on_cuda), call.fault = reports.place(on_cuda);
       if (on_cuda) call.stream = cuda_stream();
       kernels(on_cuda).index_offsets(call);
     });
-    report.expect_equal("report");
+    EXPECT_EQ(reports.expect_equal("report"), bad != 0);
     if (bad == 0) offsets.expect_equal("offsets");
   }
 }
 
 TEST(CudaIndex, NoKeysAreOffsetsOfZero) {
-  Array offsets(DType::I64, 1), report(DType::I64, 2);
+  Array offsets(DType::I64, 1);
+  Reports reports;
   on_both([&](bool on_cuda) {
     IndexOffsetsCall call;
-    call.offsets = offsets.as<int64_t>(on_cuda), call.bad = report.as<int64_t>(on_cuda);
+    call.offsets = offsets.as<int64_t>(on_cuda), call.fault = reports.place(on_cuda);
     if (on_cuda) call.stream = cuda_stream();
     kernels(on_cuda).index_offsets(call);
   });
-  offsets.expect_equal("offsets"), report.expect_equal("report");
+  offsets.expect_equal("offsets");
+  EXPECT_FALSE(reports.expect_equal("report"));
 }
 
 // -------------------------------------------------------------------------------------------------- matrices

@@ -44,13 +44,14 @@ TEST(CudaSoftmax, InfiniteNumbers) {
 }
 
 struct CrossEntropyArrays {
-  Array x, weight, target, losses, row_weights, log_sums, g, out, bad;
+  Array x, weight, target, losses, row_weights, log_sums, g, out;
+  Reports reports;
   CrossEntropyArrays(DType dtype, int64_t rows, int64_t columns)
       : x(dtype, rows * columns), weight(dtype, columns), target(DType::I64, rows), losses(dtype, rows),
         row_weights(dtype, rows), log_sums(dtype == DType::F64 ? DType::F64 : DType::F32, rows), g(dtype, rows),
-        out(dtype, rows * columns), bad(DType::I64, 2) {
+        out(dtype, rows * columns) {
     x.fill_random(1, -3, 3), weight.fill_random(2), target.fill_random(3, 0, double(columns) - 1);
-    g.fill_random(4), bad.set({0, -1});
+    g.fill_random(4);
   }
   CrossEntropyCall call(bool on_cuda, bool logits, bool backward, bool weighted) {
     CrossEntropyCall c;
@@ -60,7 +61,7 @@ struct CrossEntropyArrays {
     if (weighted) c.weight = weight.data(on_cuda);
     c.losses = losses.data(on_cuda), c.row_weights = row_weights.data(on_cuda), c.log_sums = log_sums.data(on_cuda);
     c.g = g.data(on_cuda), c.g_stride = weighted ? 1 : 0;
-    c.out = out.data(on_cuda), c.bad = bad.as<int64_t>(on_cuda);
+    c.out = out.data(on_cuda), c.fault = reports.place(on_cuda);
     if (on_cuda) c.stream = cuda_stream();
     return c;
   }
@@ -78,7 +79,7 @@ TEST(CudaCrossEntropy, LossesAndGradients) {
           a.losses.expect_equal(what + " losses", 8, absolute);
           a.row_weights.expect_equal(what + " weights");
           a.out.expect_equal(what + " gradient", 8, absolute);
-          a.bad.expect_equal(what + " report");
+          EXPECT_FALSE(a.reports.expect_equal(what + " report"));
         }
 }
 TEST(CudaCrossEntropy, TheFirstWrongClassIsReported) {
@@ -87,7 +88,7 @@ TEST(CudaCrossEntropy, TheFirstWrongClassIsReported) {
     set_number(a.target.host(), DType::I64, 40, wrong), set_number(a.target.host(), DType::I64, 41, 99);
     a.target.upload();
     on_both([&](bool on_cuda) { kernels(on_cuda).cross_entropy(a.call(on_cuda, true, false, false)); });
-    a.bad.expect_equal("report of a wrong class");
+    EXPECT_TRUE(a.reports.expect_equal("report of a wrong class"));
   }
 }
 

@@ -306,7 +306,8 @@ def run_and_wait(body, interrupt=False):
 
 
 STUCK = """
-    import time
+    import signal, time
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # for why see test_interrupts.py
     from bolide.utils.data import DataLoader, Dataset
     class Stuck(Dataset):
         def __len__(self):

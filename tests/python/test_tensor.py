@@ -912,7 +912,7 @@ def test_repr_on_the_device(device):
 # ---- the rest ---------------------------------------------------------------------------------------------------
 
 
-def test_threads_and_interrupts():
+def test_number_of_threads():
     assert bolide.get_num_threads() >= 1
     before = bolide.get_num_threads()
     bolide.set_num_threads(1)
