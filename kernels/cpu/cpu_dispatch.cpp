@@ -56,7 +56,12 @@ extern const Kernels kKernels;
 }
 
 namespace {
-Isa choose() { return {"generic", &generic::kKernels}; }
+Isa choose() {
+  const Isa only{"generic", &generic::kKernels};
+  if (const char* text = std::getenv("BOLIDE_CPU_ISA"); text && *text && std::string_view(text) != only.name)
+    raise(ErrorKind::Value, "BOLIDE_CPU_ISA", "generic (all that this build has)", str("'", text, "'"));
+  return only;
+}
 }  // namespace
 #endif
 

@@ -74,7 +74,9 @@ def test_an_unknown_isa_is_an_error_that_names_the_known_ones():
     )
     assert done.returncode == 1
     assert (
-        "BOLIDE_CPU_ISA" in done.stderr and "baseline" in done.stderr and "avx9000" in done.stderr
+        "BOLIDE_CPU_ISA" in done.stderr
+        and ("baseline" in done.stderr or "generic" in done.stderr)
+        and "avx9000" in done.stderr
     )
 
 

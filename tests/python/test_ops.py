@@ -297,6 +297,8 @@ def isas_of_machine():
 )
 @pytest.mark.parametrize("isa", ["baseline", "avx2", "avx512"])
 def test_every_set_of_instructions(isa):
+    if bolide._C._cpu_isa() == "generic":
+        pytest.skip("this build has but one")
     if isa not in isas_of_machine():
         pytest.skip(f"this machine has no {isa}")
     if isa == bolide._C._cpu_isa():
