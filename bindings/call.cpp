@@ -3,6 +3,8 @@
 
 #include <pybind11/eval.h>
 
+#include "runtime/autograd.h"
+
 namespace bolide::python {
 
 std::string_view next_part(std::string_view& rest, std::string_view separator) {
@@ -117,6 +119,54 @@ std::string stub_of(const char* op, const Signature& s, const char* const* types
     out += (k ? ", " : "") + (method && k == 0 ? std::string("self") : text);
   }
   return out + ") -> " + result + ": ...\n";
+}
+
+CallWithOut::CallWithOut(PyObject* const* args, Py_ssize_t given, PyObject* keywords) {
+  static PyObject* const name = PyUnicode_InternFromString("out");
+  const Py_ssize_t count = PyTuple_GET_SIZE(keywords);
+  Py_ssize_t at = 0;
+  while (at < count && PyTuple_GET_ITEM(keywords, at) != name) at++;  // keywords are interned
+  if (at == count) return;
+  arguments.assign(args, args + given + count);
+  out = arguments[size_t(given + at)];
+  arguments.erase(arguments.begin() + (given + at));
+  auto left = pybind11::reinterpret_steal<pybind11::list>(PySequence_List(keywords));
+  PySequence_DelItem(left.ptr(), at);
+  names = pybind11::reinterpret_steal<pybind11::object>(PyList_AsTuple(left.ptr()));
+  if (out == Py_None) out = nullptr;
+}
+
+namespace {
+
+void copy_tensor_out(const char* op, const Tensor& result, const Tensor& out) {
+  check(!result.requires_grad() && !(grad_enabled() && out.requires_grad()), ErrorKind::Runtime, op,
+        "out= with tensors that do not require grad", [] { return std::string("one that does"); });
+  check(can_cast(result.dtype(), out.dtype()), ErrorKind::DType, op,
+        str("a result that can be cast to ", name_of(out.dtype())),
+        [&] { return std::string(name_of(result.dtype())); });
+  if (out.numel() == 0 && out.sizes() != result.sizes())
+    set_data(out, empty(result.sizes(), {out.dtype(), out.device()}));
+  check(out.sizes() == result.sizes(), ErrorKind::Shape, op, str("an out of shape ", result.sizes().text()),
+        [&] { return out.sizes().text(); });
+  copy_(out, result);
+}
+
+}  // namespace
+
+PyObject* copy_out(const char* op, PyObject* result, PyObject* out) {
+  if (!result) return nullptr;
+  const auto held = pybind11::reinterpret_steal<pybind11::object>(result);
+  return guarded(op, [&]() -> PyObject* {
+    if (is_tensor(result)) {
+      copy_tensor_out(op, unwrap(result), Convert<Tensor>::get(out));
+      return Py_NewRef(out);
+    }
+    const TensorList from = Convert<TensorList>::get(result), to = Convert<TensorList>::get(out);
+    check(from.size() == to.size(), ErrorKind::Type, op, str("an out of ", from.size(), " tensors"),
+          [&] { return str(to.size()); });
+    for (size_t i = 0; i < from.size(); i++) copy_tensor_out(op, from[i], to[i]);
+    return PyTuple_Check(out) ? Py_NewRef(out) : checked(PySequence_Tuple(out));
+  });
 }
 
 PyObject* raise_no_overload(const char* op, const char* arguments, PyObject* const* args, Py_ssize_t given) {

@@ -14,6 +14,9 @@
 #include <tuple>
 #include <type_traits>
 #include <utility>
+#include <vector>
+
+#include <pybind11/pytypes.h>
 
 #include "bindings/convert.h"
 
@@ -62,6 +65,18 @@ constexpr const char* result_name() {
   else if constexpr (std::is_same_v<R, ValuesIndices>) return "ValuesIndices";
   else return "Any";
 }
+
+// ---- out= ----------------------------------------------------------------------------------------------------
+// Every function that gives tensors takes out=: they are computed, then copied there.
+struct CallWithOut {
+  PyObject* out = nullptr;  // null: there is none
+  std::vector<PyObject*> arguments;
+  pybind11::object names;   // of the other keywords
+
+  CallWithOut(PyObject* const* args, Py_ssize_t given, PyObject* keywords);
+};
+// Copies the result, or each of several, and gives `out`; takes over the reference to the result.
+PyObject* copy_out(const char* op, PyObject* result, PyObject* out);
 
 // ---- one C++ function ----------------------------------------------------------------------------------------
 template <class F>
@@ -132,6 +147,15 @@ struct Overloads {
 
   template <bool method>
   static PyObject* call(PyObject* self, PyObject* const* args, Py_ssize_t n, PyObject* keywords) {
+    if constexpr (!method)
+      if (keywords) [[unlikely]] {
+        const CallWithOut other(args, n, keywords);
+        if (other.out) {
+          const Py_ssize_t named = PyTuple_GET_SIZE(other.names.ptr());
+          return copy_out(name, call<false>(self, other.arguments.data(), n, named ? other.names.ptr() : nullptr),
+                          other.out);
+        }
+      }
     PyObject *first = method ? self : nullptr, *out = nullptr;
     constexpr bool alone = sizeof...(Fs) == 1;  // then its own error is the best one
     auto attempt = [&]<class F>(F) {

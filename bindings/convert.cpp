@@ -3,6 +3,8 @@
 
 #include <pybind11/pybind11.h>
 
+#include <structmember.h>
+
 #include <cstring>
 #include <map>
 #include <string>
@@ -28,6 +30,16 @@ int64_t to_int64(PyObject* o) {
   const long long v = PyLong_AsLongLong(o);
   if (v != -1 || !PyErr_Occurred()) return v;
   raise_too_large("number", o, ErrorKind::Overflow);
+}
+
+Scalar scalar_of_int(PyObject* o) {
+  int overflow = 0;
+  const long long v = PyLong_AsLongLongAndOverflow(o, &overflow);
+  if (!overflow) return Scalar(int64_t(v));
+  Scalar s(overflow > 0 ? INT64_MAX : INT64_MIN);
+  s.beyond = true, s.real = PyLong_AsDouble(o);
+  if (s.real == -1 && PyErr_Occurred()) throw Raised{};  // beyond every double
+  return s;
 }
 
 std::optional<Scalar> numpy_scalar(PyObject* o) {
@@ -67,7 +79,7 @@ bool is_scalar(PyObject* o) { return PyFloat_Check(o) || PyLong_Check(o) || PyCo
 std::optional<Scalar> scalar_of(PyObject* o) {
   if (PyFloat_Check(o)) return Scalar(PyFloat_AS_DOUBLE(o));
   if (PyBool_Check(o)) return Scalar(o == Py_True);
-  if (PyLong_Check(o)) return Scalar(to_int64(o));
+  if (PyLong_Check(o)) return scalar_of_int(o);
   if (PyComplex_Check(o)) return Scalar(PyComplex_RealAsDouble(o), PyComplex_ImagAsDouble(o));
   if (is_numpy_scalar(o)) return numpy_scalar(o);
   return std::nullopt;
@@ -159,20 +171,48 @@ PyObject* ints_to_python(const Dims& values) {
   return out;
 }
 
-PyObject* pair_to_python(const char* op, ValuesIndices&& pair) {
+namespace {
+
+// bolide.return_types.max(
+// values=...,
+// indices=...)
+PyObject* named_tuple_repr(PyObject* self) {
+  std::string out = std::string(Py_TYPE(self)->tp_name) + "(";
+  for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(self); i++) {
+    out += std::string(i ? "," : "") + "\n" + Py_TYPE(self)->tp_members[i].name + "=";
+    out += std::string(pybind11::str(pybind11::repr(pybind11::handle(PyTuple_GET_ITEM(self, i)))));
+  }
+  out += ")";
+  return PyUnicode_FromStringAndSize(out.data(), Py_ssize_t(out.size()));
+}
+
+// The type is made once for each op, and never goes.
+PyTypeObject* named_tuple_type(const char* op, const std::vector<const char*>& fields) {
   static auto* types = new std::map<std::string, PyTypeObject*>;
   PyTypeObject*& type = (*types)[op];
-  if (!type) {
-    static PyStructSequence_Field fields[] = {{"values", nullptr}, {"indices", nullptr}, {nullptr, nullptr}};
-    auto* name = new std::string(std::string("bolide.return_types.") + op);
-    PyStructSequence_Desc description = {name->c_str(), "values and where they stand", fields, 2};
-    type = PyStructSequence_NewType(&description);
-    if (!type) throw Raised{};
-  }
-  PyObject* out = checked(PyStructSequence_New(type));
-  PyStructSequence_SET_ITEM(out, 0, wrap(std::move(pair.values)));
-  PyStructSequence_SET_ITEM(out, 1, wrap(std::move(pair.indices)));
+  if (type) return type;
+  auto* described = new std::vector<PyStructSequence_Field>;
+  for (const char* field : fields) described->push_back({field, nullptr});
+  described->push_back({nullptr, nullptr});
+  auto* name = new std::string(std::string("bolide.return_types.") + op);
+  PyStructSequence_Desc description = {name->c_str(), "What the op of this name gives.", described->data(),
+                                       int(fields.size())};
+  type = PyStructSequence_NewType(&description);
+  if (!type) throw Raised{};
+  type->tp_repr = named_tuple_repr;
+  return type;
+}
+
+}  // namespace
+
+PyObject* named_tuple(const char* op, std::vector<const char*> fields, TensorList&& tensors) {
+  PyObject* out = checked(PyStructSequence_New(named_tuple_type(op, fields)));
+  for (size_t i = 0; i < tensors.size(); i++)
+    PyStructSequence_SET_ITEM(out, Py_ssize_t(i), wrap(std::move(tensors[i])));
   return out;
+}
+PyObject* pair_to_python(const char* op, ValuesIndices&& pair) {
+  return named_tuple(op, {"values", "indices"}, {std::move(pair.values), std::move(pair.indices)});
 }
 
 }  // namespace bolide::python

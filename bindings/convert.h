@@ -55,7 +55,7 @@ struct Convert<Arg> {
 template <>
 struct Convert<Scalar> {
   static constexpr const char* kName = "Number";
-  static bool accepts(PyObject* o) { return is_scalar(o); }
+  static bool accepts(PyObject* o) { return is_scalar(o) || (is_tensor(o) && unwrap(o).numel() == 1); }
   static Scalar get(PyObject* o);
 };
 template <>
@@ -147,7 +147,9 @@ PyObject* scalar_to_python(const Scalar& s);
 PyObject* tuple_of(TensorList&& tensors);
 PyObject* sizes_to_python(const Dims& sizes);         // a Size
 PyObject* ints_to_python(const Dims& values);         // a tuple
-// A named tuple (values, indices), called after its op.
+// A named tuple called after its op, with these fields.
+PyObject* named_tuple(const char* op, std::vector<const char*> fields, TensorList&& tensors);
+// The named tuple (values, indices).
 PyObject* pair_to_python(const char* op, ValuesIndices&& pair);
 
 }  // namespace bolide::python

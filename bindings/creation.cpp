@@ -29,17 +29,18 @@ Tensor as_tensor(PyObject* data, OptionalDType dtype, OptionalDevice device) {
 }
 
 // ---- of sizes ------------------------------------------------------------------------------------------------
-Tensor make_empty(const Dims& size, OptionalDType dtype, OptionalDevice device, bool requires_grad, bool) {
+Tensor make_empty(const Dims& size, OptionalDType dtype, OptionalDevice device, bool requires_grad, PyObject*, bool,
+                  PyObject*) {
   return with_grad(empty(size, options_of(dtype, device)), requires_grad);
 }
-Tensor make_zeros(const Dims& size, OptionalDType dtype, OptionalDevice device, bool requires_grad) {
+Tensor make_zeros(const Dims& size, OptionalDType dtype, OptionalDevice device, bool requires_grad, PyObject*, bool) {
   return with_grad(zeros(size, options_of(dtype, device)), requires_grad);
 }
-Tensor make_ones(const Dims& size, OptionalDType dtype, OptionalDevice device, bool requires_grad) {
+Tensor make_ones(const Dims& size, OptionalDType dtype, OptionalDevice device, bool requires_grad, PyObject*, bool) {
   return with_grad(ones(size, options_of(dtype, device)), requires_grad);
 }
-Tensor make_full(const Dims& size, const Scalar& value, OptionalDType dtype, OptionalDevice device,
-                 bool requires_grad) {
+Tensor make_full(const Dims& size, const Scalar& value, OptionalDType dtype, OptionalDevice device, bool requires_grad,
+                 PyObject*, bool) {
   return with_grad(full(size, value, {dtype.value_or(value.default_dtype()), device.value_or(Device{})}),
                    requires_grad);
 }
@@ -62,7 +63,7 @@ Tensor filled_like(const Tensor& t, OptionalDType dtype, OptionalDevice device, 
   return with_grad(out, requires_grad);
 }
 Tensor full_like_value(const Tensor& t, const Scalar& value, OptionalDType dtype, OptionalDevice device,
-                       bool requires_grad) {
+                       bool requires_grad, PyObject*) {
   const Tensor out = like(t, dtype, device, false, nullptr);
   fill_(out, value);
   return with_grad(out, requires_grad);
@@ -77,6 +78,9 @@ Tensor new_filled(const Tensor& t, const Dims& size, OptionalDType dtype, Option
 Tensor new_full(const Tensor& t, const Dims& size, const Scalar& value, OptionalDType dtype, OptionalDevice device,
                 bool requires_grad) {
   return with_grad(full(size, value, options_like(t, dtype, device)), requires_grad);
+}
+Tensor new_strided(const Tensor& t, const Dims& size, const Dims& stride, OptionalDType dtype, OptionalDevice device) {
+  return empty_strided(size, stride, options_like(t, dtype, device));
 }
 Tensor new_tensor(const Tensor& t, PyObject* data, OptionalDType dtype, OptionalDevice device, bool requires_grad) {
   const Options o = options_like(t, dtype, device);
@@ -93,6 +97,16 @@ Tensor range_to(const Scalar& end, OptionalDType dtype, OptionalDevice device, b
 }
 Tensor line(double start, double end, int64_t steps, OptionalDType dtype, OptionalDevice device, bool requires_grad) {
   return with_grad(linspace(start, end, steps, options_of(dtype, device)), requires_grad);
+}
+// base to the powers that linspace() gives; in float64, so that whole powers are exact.
+Tensor powers(double start, double end, int64_t steps, double base, OptionalDType dtype, OptionalDevice device,
+              bool requires_grad) {
+  check(steps >= 0, ErrorKind::Shape, "logspace", "steps of zero or more", [&] { return str(steps); });
+  const Tensor exponents = linspace(start, end, steps, {DType::F64, device.value_or(Device{})});
+  return with_grad(to(pow(base, exponents), dtype.value_or(default_dtype())), requires_grad);
+}
+Tensor number(const Scalar& s, OptionalDType dtype, OptionalDevice device, bool requires_grad) {
+  return with_grad(full(Dims{}, s, options_of(dtype, device)), requires_grad);
 }
 Tensor identity(int64_t n, std::optional<int64_t> m, OptionalDType dtype, OptionalDevice device, bool requires_grad) {
   return with_grad(eye(n, m.value_or(n), options_of(dtype, device)), requires_grad);
@@ -112,15 +126,19 @@ std::vector<Op> creation_rows() {
                      "A tensor of the data, without a copy where a tensor or NumPy array allows it.\n\nReference: "
                      "torch.as_tensor.",
                      kFunction),
-      op<&make_empty>("empty", "size..., *, dtype=None, device=None, requires_grad=False, pin_memory=False",
+      op<&make_empty>("empty",
+                      "size..., *, dtype=None, device=None, requires_grad=False, layout=None, pin_memory=False, "
+                      "memory_format=None",
                       "An uninitialized tensor.\n\nRaises: ShapeError for negative sizes; OutOfMemoryError.\n"
                       "Example: >>> bolide.empty(2, 3).shape\nReference: torch.empty.",
                       kFunction),
-      op<&make_zeros>("zeros", "size..., *, dtype=None, device=None, requires_grad=False",
+      op<&make_zeros>("zeros",
+                      "size..., *, dtype=None, device=None, requires_grad=False, layout=None, pin_memory=False",
                       "A tensor of zeros.\n\nReference: torch.zeros.", kFunction),
-      op<&make_ones>("ones", "size..., *, dtype=None, device=None, requires_grad=False",
+      op<&make_ones>("ones", "size..., *, dtype=None, device=None, requires_grad=False, layout=None, pin_memory=False",
                      "A tensor of ones.\n\nReference: torch.ones.", kFunction),
-      op<&make_full>("full", "size, fill_value, *, dtype=None, device=None, requires_grad=False",
+      op<&make_full>("full",
+                     "size, fill_value, *, dtype=None, device=None, requires_grad=False, layout=None, pin_memory=False",
                      "A tensor of one value, with the dtype that tensor(value) has unless given.\n\nReference: "
                      "torch.full.",
                      kFunction),
@@ -132,10 +150,13 @@ std::vector<Op> creation_rows() {
                           "Zeros of the same shape.\n\nReference: torch.zeros_like.", kFunction),
       op<&filled_like<1>>("ones_like", "input, *, dtype=None, device=None, requires_grad=False, memory_format=None",
                           "Ones of the same shape.\n\nReference: torch.ones_like.", kFunction),
-      op<&full_like_value>("full_like", "input, fill_value, *, dtype=None, device=None, requires_grad=False",
+      op<&full_like_value>("full_like",
+                           "input, fill_value, *, dtype=None, device=None, requires_grad=False, memory_format=None",
                            "One value in the same shape.\n\nReference: torch.full_like.", kFunction),
       op<&new_empty>("new_empty", "input, size..., *, dtype=None, device=None, requires_grad=False",
                      "An uninitialized tensor with this one's dtype and device.", kMethod),
+      op<&new_strided>("new_empty_strided", "input, size, stride, *, dtype=None, device=None",
+                       "An uninitialized tensor of these strides with this one's dtype and device.", kMethod),
       op<&new_filled<0>>("new_zeros", "input, size..., *, dtype=None, device=None, requires_grad=False",
                          "Zeros with this one's dtype and device.", kMethod),
       op<&new_filled<1>>("new_ones", "input, size..., *, dtype=None, device=None, requires_grad=False",
@@ -153,6 +174,12 @@ std::vector<Op> creation_rows() {
           kFunction),
       op<&line>("linspace", "start, end, steps, *, dtype=None, device=None, requires_grad=False",
                 "`steps` numbers from start to end, both included.\n\nReference: torch.linspace.", kFunction),
+      op<&powers>("logspace", "start, end, steps, base=10.0, *, dtype=None, device=None, requires_grad=False",
+                  "`steps` numbers from base ** start to base ** end, both included, at equal ratios.\n\n"
+                  "Example: >>> bolide.logspace(0, 2, 3)\nReference: torch.logspace.",
+                  kFunction),
+      op<&number>("scalar_tensor", "s, *, dtype=None, device=None, requires_grad=False",
+                  "A 0-d tensor of the default dtype unless given.\n\nReference: torch.scalar_tensor.", kFunction),
       op<&identity>("eye", "n, m=None, *, dtype=None, device=None, requires_grad=False",
                     "A matrix with ones on its diagonal.\n\nReference: torch.eye.", kFunction),
   };

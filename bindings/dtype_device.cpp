@@ -46,8 +46,25 @@ bool is_floating(DType t) { return is_float(t); }
 bool is_complex_type(DType t) { return is_complex(t); }
 bool is_signed(DType t) { return t != DType::Bool && t != DType::U8; }
 
+PyObject* dtype_to_real(PyObject* self, PyObject*) {
+  const DType t = value_of(self);
+  return dtype_to_python(t == DType::C64 ? DType::F32 : t == DType::C128 ? DType::F64 : t);
+}
+PyObject* dtype_to_complex(PyObject* self, PyObject*) {
+  return guarded("to_complex", [&] {
+    const DType t = value_of(self);
+    if (is_complex(t)) return dtype_to_python(t);
+    if (t != DType::F32 && t != DType::F64)
+      raise(ErrorKind::Runtime, "to_complex", "a dtype that a complex one of bolide is made of", name_of(t));
+    return dtype_to_python(t == DType::F32 ? DType::C64 : DType::C128);
+  });
+}
+
 void add_dtype(PyObject* module) {
-  static PyMethodDef methods[] = {{"__reduce__", dtype_reduce, METH_NOARGS, nullptr}, {}};
+  static PyMethodDef methods[] = {{"__reduce__", dtype_reduce, METH_NOARGS, nullptr},
+                                  {"to_real", dtype_to_real, METH_NOARGS, "The type of a complex one's parts."},
+                                  {"to_complex", dtype_to_complex, METH_NOARGS, "The complex type of such parts."},
+                                  {}};
   static PyGetSetDef properties[] = {
       {"itemsize", [](PyObject* s, void*) { return PyLong_FromLongLong(item_size(value_of(s))); }, nullptr,
        "Bytes of an element.", nullptr},
@@ -172,8 +189,26 @@ PyObject* size_subscript(PyObject* self, PyObject* key) {
   if (!PySlice_Check(key)) return plain(self, key);
   return guarded("Size", [&] { return size_of_tuple(plain(self, key)); });
 }
+// Also of a tuple and a Size: Python asks the subclass first.
 PyObject* size_concat(PyObject* a, PyObject* b) {
+  if (!PyTuple_Check(a) || !PyTuple_Check(b)) Py_RETURN_NOTIMPLEMENTED;
   return guarded("Size", [&] { return size_of_tuple(PyTuple_Type.tp_as_sequence->sq_concat(a, b)); });
+}
+PyObject* size_repeat(PyObject* self, Py_ssize_t n) {
+  return guarded("Size", [&] { return size_of_tuple(PyTuple_Type.tp_as_sequence->sq_repeat(self, n)); });
+}
+PyObject* size_create(PyTypeObject* type, PyObject* args, PyObject* keywords) {
+  return guarded("Size", [&]() -> PyObject* {
+    const auto made = pybind11::reinterpret_steal<pybind11::object>(checked(PyTuple_Type.tp_new(type, args, keywords)));
+    for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(made.ptr()); i++) {
+      PyObject* item = PyTuple_GET_ITEM(made.ptr(), i);
+      if (PyLong_Check(item)) continue;
+      if (!PyIndex_Check(item)) throw Mismatch{item, "an iterable of ints"};
+      PyTuple_SET_ITEM(made.ptr(), i, checked(PyNumber_Index(item)));
+      Py_DECREF(item);
+    }
+    return Py_NewRef(made.ptr());
+  });
 }
 PyObject* size_repr(PyObject* self) {
   const auto list = pybind11::reinterpret_steal<pybind11::object>(PySequence_List(self));
@@ -196,7 +231,9 @@ void add_size(PyObject* module) {
                                   {}};
   PyType_Slot slots[] = {{Py_tp_repr, slot(size_repr)},
                          {Py_mp_subscript, slot(size_subscript)},
-                         {Py_sq_concat, slot(size_concat)},
+                         {Py_nb_add, slot(size_concat)},
+                         {Py_sq_repeat, slot(size_repeat)},
+                         {Py_tp_new, slot(size_create)},
                          {Py_tp_methods, methods},
                          {Py_tp_doc, const_cast<char*>("Size(sizes)\n\nThe sizes of a tensor: a tuple of ints.")},
                          {0, nullptr}};

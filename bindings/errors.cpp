@@ -9,7 +9,7 @@ namespace bolide::python {
 namespace {
 
 struct Types {
-  PyObject *bolide = nullptr, *shape = nullptr, *dtype = nullptr, *memory = nullptr, *copy = nullptr;
+  PyObject *bolide = nullptr, *shape = nullptr, *dtype = nullptr, *range = nullptr, *memory = nullptr, *copy = nullptr;
 } types;
 
 PyObject* make_type(PyObject* module, const char* name, std::initializer_list<PyObject*> bases, const char* doc) {
@@ -38,7 +38,7 @@ PyObject* type_of(ErrorKind kind) {
     case ErrorKind::Index: return PyExc_IndexError;
     case ErrorKind::Value: return PyExc_ValueError;
     case ErrorKind::Type: return PyExc_TypeError;
-    case ErrorKind::Overflow: return PyExc_OverflowError;
+    case ErrorKind::Overflow: return types.range;
     case ErrorKind::NotImplemented: return PyExc_NotImplementedError;
     case ErrorKind::Runtime: break;
   }
@@ -69,6 +69,8 @@ void add_errors(PyObject* module) {
                           "Sizes or strides that an op cannot work with.");
   types.dtype =
       make_type(module, "DTypeError", {types.bolide, PyExc_TypeError}, "An element type that an op cannot work with.");
+  types.range = make_type(module, "RangeError", {types.bolide, PyExc_ValueError, PyExc_OverflowError},
+                          "A number that a dtype does not hold.");
   types.memory = make_type(module, "OutOfMemoryError", {types.bolide, PyExc_MemoryError},
                            "No memory left on a device; the text has the pool's figures.");
   types.copy = make_type(module, "CopyRequiredError", {PyExc_BufferError, PyExc_ValueError},

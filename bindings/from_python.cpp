@@ -30,7 +30,7 @@ object as_list(PyObject* o) {
 Scalar number_of(PyObject* o) {
   if (is_number_tensor(o)) return item(unwrap(o));
   if (auto s = scalar_of(o)) return *s;
-  throw Mismatch{o, "numbers or nested lists of numbers"};
+  raise(ErrorKind::DType, "tensor", "numbers or nested lists of numbers", type_name(o));
 }
 
 // The shape that the first elements have, and the kind of all numbers.
@@ -90,7 +90,7 @@ class Survey {
     if (!is_list(list)) {
       if (is_scalar(original) || is_number_tensor(original))
         raise(ErrorKind::Value, op, "nested lists of one depth", "a number beside a list");
-      throw Mismatch{original, "numbers or nested lists of numbers"};
+      raise(ErrorKind::DType, "tensor", "numbers or nested lists of numbers", type_name(original));
     }
     const int64_t found = PySequence_Fast_GET_SIZE(list);
     if (found != expected) [[unlikely]]
@@ -99,6 +99,7 @@ class Survey {
 };
 
 [[noreturn]] void raise_overflow(const Scalar& s, DType dtype) {
+  if (s.beyond) raise_beyond("tensor", s);
   raise(ErrorKind::Overflow, "tensor", str("numbers that fit ", name_of(dtype)),
         s.kind == Scalar::Float ? str(s.real) : str(s.integer));
 }
@@ -107,11 +108,13 @@ T convert(const Scalar& s, DType dtype) {
   if (s.kind == Scalar::Complex) [[unlikely]]
     raise(ErrorKind::Type, "tensor", str("real numbers for ", name_of(dtype)), str(s.real, "+", s.imaginary, "j"));
   if constexpr (std::is_same_v<T, bool>) return s.kind == Scalar::Float ? s.real != 0 : s.integer != 0;
-  else if constexpr (std::is_floating_point_v<T>) return T(s.kind == Scalar::Float ? s.real : double(s.integer));
+  else if constexpr (std::is_floating_point_v<T>)
+    return T(s.kind == Scalar::Float || s.beyond ? s.real : double(s.integer));
   else {
     using Limits = std::numeric_limits<T>;
     if (s.kind != Scalar::Float) {
-      if (s.integer < int64_t(Limits::min()) || s.integer > int64_t(Limits::max())) raise_overflow(s, dtype);
+      if (s.beyond || s.integer < int64_t(Limits::min()) || s.integer > int64_t(Limits::max()))
+        raise_overflow(s, dtype);
       return T(s.integer);
     }
     // Beyond 2^63 a double does not fit int64, though the largest int64 rounds up to it.
@@ -140,7 +143,7 @@ class Writer {
   void put(PyObject* o) {
     if constexpr (complex) {
       const Scalar s = number_of(o);
-      *to_++ = T(s.kind <= Scalar::Int ? double(s.integer) : s.real);
+      *to_++ = T(s.kind <= Scalar::Int && !s.beyond ? double(s.integer) : s.real);
       *to_++ = T(s.kind == Scalar::Complex ? s.imaginary : 0);
     } else if (std::is_floating_point_v<T> && PyFloat_CheckExact(o)) {
       *to_++ = T(PyFloat_AS_DOUBLE(o));

@@ -46,6 +46,32 @@ Tensor tensor_of_buffer(PyObject* buffer, DType dtype, int64_t count, int64_t of
   return t;
 }
 
+// What tensor() would copy is shared, where it can be: a tensor, an array, what has DLPack, a buffer.
+Tensor as_array(PyObject* data, std::optional<DType> dtype, std::optional<Device> device, std::optional<bool> copy,
+                bool requires_grad) {
+  Tensor shared;
+  if (is_tensor(data)) shared = unwrap(data);
+  else if (is_numpy_array(data)) shared = share_array(data);
+  else if (PyObject_HasAttrString(data, "__dlpack__")) shared = from_dlpack(data, Py_None, Py_None);
+  else if (PyObject_CheckBuffer(data)) shared = tensor_of_buffer(data, dtype.value_or(default_dtype()), -1, 0, false);
+  if (!shared) {
+    if (copy && !*copy)
+      raise(ErrorKind::Value, "asarray", "data whose memory a tensor can share for copy=False", type_name(data));
+    const Tensor made = tensor_from(data, dtype, device.value_or(Device{}));
+    if (requires_grad) set_requires_grad(made, true);
+    return made;
+  }
+  const bool same =
+      dtype.value_or(shared.dtype()) == shared.dtype() && device.value_or(shared.device()) == shared.device();
+  check(same || !copy || *copy, ErrorKind::Value, "asarray", "the dtype and device of the data for copy=False",
+        [&] { return describe(shared); });
+  const Tensor out = to(shared, dtype, device, copy.value_or(false));
+  if (!requires_grad) return out;
+  const Tensor leaf = detach(out);
+  set_requires_grad(leaf, true);
+  return leaf;
+}
+
 PyObject* to_numpy(const Tensor& x, bool force) {
   GradMode mode(false);
   const Tensor t = force ? to(detach(x), {}, Device{}) : x;
@@ -136,7 +162,11 @@ PyObject* deep_copy(PyObject* self, PyObject* memo) {
 
 PyObject* format(PyObject* self, PyObject* specification) {
   const Tensor& t = Convert<Tensor>::get(self);
-  if (t.rank() || Py_TYPE(self) != tensor_type) return PyObject_Format(steal(PyObject_Str(self)).ptr(), specification);
+  if (t.rank() || Py_TYPE(self) != tensor_type) {
+    if (PyObject_Length(specification) != 0)
+      raise(ErrorKind::Type, "format", "no specification for a tensor with dimensions", "one");
+    return PyObject_Str(self);
+  }
   return PyObject_Format(steal(scalar_to_python(item(t))).ptr(), specification);
 }
 }  // namespace
@@ -152,6 +182,11 @@ std::vector<Op> interop_rows() {
       op<&tensor_of_buffer>("frombuffer", "buffer, *, dtype, count=-1, offset=0, requires_grad=False",
                             "A tensor on the memory of a bytes-like object.\n\nReference: torch.frombuffer.",
                             kFunction),
+      op<&as_array>("asarray", "obj, *, dtype=None, device=None, copy=None, requires_grad=False",
+                    "A tensor on the memory of a tensor, array or buffer where that can be; of other data a new one."
+                    "\n\ncopy: True always copies, False never does, None only where it must. Raises: ValueError "
+                    "where copy=False cannot be met.\nReference: torch.asarray.",
+                    kFunction),
       op<&to_numpy>("numpy", "input, *, force=False",
                     "A NumPy array on the memory of this tensor, which it keeps alive.\n\nforce detaches, and copies "
                     "from another device. Raises: TypeError for another device or bfloat16; BolideError if it "

@@ -62,14 +62,22 @@ PyObject* invert_bits(PyObject* self) {
   return unwrap(self).dtype() == DType::Bool ? unary<ElementwiseOp::logical_not>(self)
                                              : unary<ElementwiseOp::invert>(self);
 }
-PyObject* positive(PyObject* self) { return Py_NewRef(self); }
+PyObject* positive(PyObject* self) {
+  return guarded("positive", [&] {
+    if (unwrap(self).dtype() == DType::Bool) raise(ErrorKind::DType, "positive", "a number dtype", "bool");
+    return Py_NewRef(self);
+  });
+}
 
 // ---- numbers -------------------------------------------------------------------------------------------------
 Scalar only_element(const char* op, PyObject* self) {
   const Tensor& t = unwrap(self);
   if (t.numel() != 1)
-    raise(ErrorKind::Runtime, op, "a tensor of one element", str(t.numel(), " elements of shape ", t.sizes().text()));
+    raise(ErrorKind::Shape, op, "a tensor of one element", str(t.numel(), " elements of shape ", t.sizes().text()));
   return item(t);
+}
+void refuse_complex(PyObject* self, const Scalar& s) {
+  if (s.kind == Scalar::Complex) raise(ErrorKind::DType, "number", "a real tensor", describe(unwrap(self)));
 }
 int truth(PyObject* self) {
   return guarded_int("bool", [&] {
@@ -84,14 +92,14 @@ int truth(PyObject* self) {
 PyObject* to_int(PyObject* self) {
   return guarded("int", [&] {
     const Scalar s = only_element("int", self);
-    if (s.kind == Scalar::Complex) throw Mismatch{self, "a real tensor"};
+    refuse_complex(self, s);
     return s.kind == Scalar::Float ? PyLong_FromDouble(s.real) : PyLong_FromLongLong(s.integer);
   });
 }
 PyObject* to_float(PyObject* self) {
   return guarded("float", [&] {
     const Scalar s = only_element("float", self);
-    if (s.kind == Scalar::Complex) throw Mismatch{self, "a real tensor"};
+    refuse_complex(self, s);
     return PyFloat_FromDouble(s.real);
   });
 }
@@ -125,7 +133,7 @@ int contains_element(PyObject* self, PyObject* element) {
   return guarded_int("in", [&]() -> int {
     Arg arg = Scalar();
     Tensor made;
-    if (!read_arg(element, arg, made)) throw Mismatch{element, "Tensor or number"};
+    if (!read_arg(element, arg, made)) raise(ErrorKind::DType, "in", "a Tensor or a number", type_name(element));
     return item(any(eq(Arg(unwrap(self)), arg))).integer != 0;
   });
 }

@@ -50,7 +50,9 @@ bool equal(const Tensor& a, const Tensor& b) {
 }
 bool is_floating(const Arg& a) { return a.tensor ? is_float(a.tensor->dtype()) : a.scalar.kind == Scalar::Float; }
 Arg without_sign(const Arg& a, Tensor& made) {  // with slope 1 at 0, unlike abs
-  if (!a.tensor) return a.scalar.kind == Scalar::Float ? Arg(std::abs(a.scalar.real)) : Arg(std::abs(a.scalar.integer));
+  if (!a.tensor)
+    return a.scalar.kind == Scalar::Float || a.scalar.beyond ? Arg(std::abs(a.scalar.real))
+                                                             : Arg(std::abs(a.scalar.integer));
   return Arg(made = where(Arg(lt(a, 0)), Arg(neg(a)), a));
 }
 Tensor fmod(const Arg& a, const Arg& b) {
@@ -75,7 +77,9 @@ Tensor nan_to_num(const Tensor& x, double nan, std::optional<double> high, std::
   return where(Arg(eq(y, Arg(-double(INFINITY)))), Arg(low.value_or(-most)), y);
 }
 Tensor clamp_min(const Tensor& x, const Arg& low) { return where(Arg(lt(x, low)), low, x); }
+void clamp_min_(const Tensor& x, const Arg& low) { copy_(x, clamp_min(x, low)); }
 Tensor clamp_max(const Tensor& x, const Arg& high) { return where(Arg(gt(x, high)), high, x); }
+void clamp_max_(const Tensor& x, const Arg& high) { copy_(x, clamp_max(x, high)); }
 
 }  // namespace
 
@@ -106,6 +110,8 @@ std::vector<Op> composed_rows() {
                       "NaN and infinities replaced by numbers.\n\nReference: torch.nan_to_num."),
       op<&clamp_min>("clamp_min", "input, min", "The larger of input and min.\n\nReference: torch.clamp_min."),
       op<&clamp_max>("clamp_max", "input, max", "The smaller of input and max.\n\nReference: torch.clamp_max."),
+      op<&clamp_min_>("clamp_min_", "input, min", "In-place form of clamp_min().", kMethod),
+      op<&clamp_max_>("clamp_max_", "input, max", "In-place form of clamp_max().", kMethod),
   };
   return rows;
 }

@@ -13,20 +13,36 @@ using OptionalDType = std::optional<DType>;
 using OptionalDevice = std::optional<Device>;
 
 // ---- to ------------------------------------------------------------------------------------------------------
-Tensor to_dtype(const Tensor& x, DType dtype, bool, bool copy) { return to(x, dtype, {}, copy); }
-Tensor to_other(const Tensor& x, const Tensor& other, bool, bool copy) {
+Tensor to_dtype(const Tensor& x, DType dtype, bool, bool copy, PyObject*) { return to(x, dtype, {}, copy); }
+Tensor to_other(const Tensor& x, const Tensor& other, bool, bool copy, PyObject*) {
   return to(x, other.dtype(), other.device(), copy);
 }
-Tensor to_device(const Tensor& x, OptionalDevice device, OptionalDType dtype, bool, bool copy) {
+Tensor to_device(const Tensor& x, OptionalDevice device, OptionalDType dtype, bool, bool copy, PyObject*) {
   return to(x, dtype, device, copy);
 }
 template <DType kDType>
-Tensor as_dtype(const Tensor& x) {
+Tensor as_dtype(const Tensor& x, PyObject*) {
   return to(x, kDType, {});
 }
-Tensor to_cpu(const Tensor& x) { return to(x, {}, Device{}); }
-Tensor to_cuda(const Tensor& x, OptionalDevice device, bool) {
+Tensor to_cpu(const Tensor& x, PyObject*) { return to(x, {}, Device{}); }
+Tensor to_cuda(const Tensor& x, OptionalDevice device, bool, PyObject*) {
   return to(x, {}, device ? *device : parse_device("cuda"));
+}
+// PyTorch's older names of dtypes: bolide.FloatTensor and so on.
+constexpr const char* kTypeNames[] = {"BoolTensor",  "ByteTensor",   "CharTensor",         "ShortTensor",
+                                      "IntTensor",   "LongTensor",   "HalfTensor",         "BFloat16Tensor",
+                                      "FloatTensor", "DoubleTensor", "ComplexFloatTensor", "ComplexDoubleTensor"};
+static_assert(std::size(kTypeNames) == kDTypeCount && int(DType::F32) == 8 && int(DType::C64) == 10);
+PyObject* type_of_tensor(const Tensor& x, PyObject* wanted, bool) {
+  if (wanted == Py_None) {
+    const std::string device = x.device().is_cpu() ? "" : "cuda.";
+    return PyUnicode_FromString(("bolide." + device + kTypeNames[int(x.dtype())]).c_str());
+  }
+  if (!PyUnicode_Check(wanted)) return wrap(to(x, Convert<DType>::get(wanted)));
+  const std::string_view text = Convert<std::string_view>::get(wanted);
+  for (int t = 0; t < kDTypeCount; t++)
+    if (text.substr(text.find('.') + 1) == kTypeNames[t]) return wrap(to(x, DType(t), Device{}));
+  raise(ErrorKind::Value, "type", "the name of a type, as 'bolide.FloatTensor'", str("'", text, "'"));
 }
 Tensor type_as(const Tensor& x, const Tensor& other) { return to(x, other.dtype(), other.device()); }
 
@@ -73,6 +89,25 @@ bool has_complex(const Tensor& x) { return is_complex(x.dtype()); }
 bool has_sign(const Tensor& x) { return x.dtype() != DType::Bool && x.dtype() != DType::U8; }
 bool is_tensor_object(PyObject* o) { return is_tensor(o); }
 bool never(const Tensor&) { return false; }
+bool was_inferred(const Tensor& x) { return x->inference; }
+bool same_size(const Tensor& a, const Tensor& b) { return a.sizes() == b.sizes(); }
+bool is_true(const Tensor& x) {
+  if (x.numel() != 1)
+    raise(ErrorKind::Runtime, "is_nonzero", "a tensor of one element", str("shape ", x.sizes().text()));
+  const Scalar s = item(x);
+  return s.real != 0 || s.imaginary != 0;
+}
+PyObject* as_complex(const Tensor& x) {
+  check(x.numel() == 1, ErrorKind::Shape, "complex", "a tensor of one element", [&] { return x.sizes().text(); });
+  const Scalar s = item(x);
+  return PyComplex_FromDoubles(s.real, s.imaginary);
+}
+Tensor reversed(const Tensor& x) { return x.rank() ? flip(x, Dims{0}) : x; }
+Tensor filled(const Tensor& x, const Arg& value) {
+  const Tensor out = empty_like(x, x.dtype());
+  fill_value(out, value);
+  return out;
+}
 Tensor itself(const Tensor& x) { return x; }
 
 // Nested lists of Python numbers, from a contiguous copy on the CPU.
@@ -123,13 +158,18 @@ std::vector<Op> copy_rows() {
   std::vector<Op> rows = {
       op<&to_dtype, &to_other, &to_device>(
           "to",
-          "input, dtype, non_blocking=False, copy=False | input, other, non_blocking=False, copy=False | "
-          "input, device=None, dtype=None, non_blocking=False, copy=False",
+          "input, dtype, non_blocking=False, copy=False, *, memory_format=None | "
+          "input, other, non_blocking=False, copy=False, *, memory_format=None | "
+          "input, device=None, dtype=None, non_blocking=False, copy=False, *, memory_format=None",
           "On another device or of another dtype (or those of a tensor); itself where nothing changes.\n\n"
           "Example: >>> bolide.ones(2).to(bolide.float64)\nReference: torch.Tensor.to.",
           kMethod),
-      op<&to_cpu>("cpu", "input", "On the CPU; itself where it is there.", kMethod),
-      op<&to_cuda>("cuda", "input, device=None, non_blocking=False", "On a CUDA device.", kMethod),
+      op<&to_cpu>("cpu", "input, memory_format=None", "On the CPU; itself where it is there.", kMethod),
+      op<&to_cuda>("cuda", "input, device=None, non_blocking=False, memory_format=None", "On a CUDA device.", kMethod),
+      op<&type_of_tensor>("type", "input, dtype=None, non_blocking=False",
+                          "Of another dtype; without one, the name of its type, as 'bolide.FloatTensor'.\n\n"
+                          "Reference: torch.Tensor.type.",
+                          kMethod),
       op<&type_as>("type_as", "input, other", "With the dtype and on the device of other.", kMethod),
       op<&clone_tensor>("clone", "input, *, memory_format=None",
                         "A copy, part of the graph.\n\nReference: torch.clone."),
@@ -140,6 +180,15 @@ std::vector<Op> copy_rows() {
                      "Takes the values of other, which broadcasts and is converted.\n\nReference: "
                      "torch.Tensor.copy_.",
                      kMethod),
+      op<&filled>("fill", "input, value", "A tensor of this shape and dtype of one value.\n\nReference: torch.fill.",
+                  kFunction),
+      op<&was_inferred>("is_inference", "input", "Was it made in inference mode?"),
+      op<&same_size>("is_same_size", "input, other", "Have both the same shape?"),
+      op<&is_true>("is_nonzero", "input",
+                   "Is its one element not zero?\n\nRaises: BolideError if there are none or several.\n"
+                   "Reference: torch.is_nonzero."),
+      op<&as_complex>("__complex__", "input", "For complex(): the one element.", kMethod),
+      op<&reversed>("__reversed__", "input", "For reversed(): flipped along the first dimension.", kMethod),
       op<&fill_value>("fill_", "input, value", "Sets every element to one value.", kMethod),
       op<&zero_>("zero_", "input", "Sets every element to zero.", kMethod),
       op<&concatenate>("cat", "tensors, dim=0",
@@ -176,7 +225,7 @@ std::vector<Op> copy_rows() {
   };
   auto method = [&](Op row) { rows.push_back(std::move(row)); };
 #define BOLIDE_AS(name, type) \
-  method(op<&as_dtype<DType::type>>(#name, "input", "Converted to this dtype; itself where it has it.", kMethod))
+  method(op<&as_dtype<DType::type>>(#name, "input, memory_format=None", "Converted to this dtype; itself where it has it.", kMethod))
   BOLIDE_AS(float, F32);
   BOLIDE_AS(double, F64);
   BOLIDE_AS(half, F16);
@@ -187,6 +236,8 @@ std::vector<Op> copy_rows() {
   BOLIDE_AS(char, I8);
   BOLIDE_AS(byte, U8);
   BOLIDE_AS(bool, Bool);
+  BOLIDE_AS(cfloat, C64);
+  BOLIDE_AS(cdouble, C128);
 #undef BOLIDE_AS
   auto add_alias = [&](const char* of, const char* name) {
     for (size_t i = 0; i < rows.size(); i++)

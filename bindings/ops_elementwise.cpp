@@ -51,12 +51,14 @@ DType dtype_of_arg(const Arg& a) { return a.tensor ? a.tensor->dtype() : a.scala
 void scale(Inputs& in, int i, PyObject* factor, const char* name) {
   if (is_one(factor)) return;
   const Scalar s = Convert<Scalar>::get(factor);
+  if (s.beyond) raise_beyond(name, s);
+  if (s.kind == Scalar::Bool && s.integer) return;
   bool integral = true;
   for (int k = 0; k < in.count; k++) integral &= !is_differentiable(dtype_of_arg(in.args[k]));
-  check(!integral || s.kind <= Scalar::Int, ErrorKind::Type, name, "an integer for tensors of integers",
+  check(!integral || s.kind <= Scalar::Int, ErrorKind::DType, name, "an integer for tensors of integers",
         [&] { return str(s.real); });
   if (in.args[i].tensor) in.set(i, mul(in.args[i], Arg(s)));
-  else if (s.kind == Scalar::Int && in.args[i].scalar.kind <= Scalar::Int)
+  else if (s.kind <= Scalar::Int && in.args[i].scalar.kind <= Scalar::Int)
     in.args[i] = Arg(int64_t(uint64_t(in.args[i].scalar.integer) * uint64_t(s.integer)));
   else in.args[i] = Arg(in.args[i].scalar.real * s.real);
 }

@@ -42,6 +42,20 @@ Tensor spread_unbiased(const Tensor& x, const OptionalDims& dims, bool unbiased,
   return spread<root>(x, dims, unbiased, keepdim);
 }
 
+// Without a correction: var, mean or std, mean, as a plain tuple.
+template <bool root>
+TensorList with_mean(const Tensor& x, const OptionalDims& dims, std::optional<double> correction, bool keepdim) {
+  return {spread<root>(x, dims, correction, keepdim), mean(x, dims, keepdim)};
+}
+template <bool root>
+TensorList with_mean_of_all(const Tensor& x, bool unbiased) {
+  return with_mean<root>(x, {}, unbiased, false);
+}
+template <bool root>
+TensorList with_mean_unbiased(const Tensor& x, const OptionalDims& dims, bool unbiased, bool keepdim) {
+  return with_mean<root>(x, dims, unbiased, keepdim);
+}
+
 // ---- made of the others --------------------------------------------------------------------------------------
 double order_of_norm(PyObject* p) {
   if (p == Py_None) return 2;
@@ -65,6 +79,24 @@ Tensor norm(const Tensor& x, PyObject* p, const OptionalDims& dims, bool keepdim
 }
 Tensor count_nonzero(const Tensor& x, const OptionalDims& dims) { return sum(ne(x, 0), dims); }
 
+Tensor nansum(const Tensor& x, const OptionalDims& dims, bool keepdim, OptionalDType dtype) {
+  return reduce(ReductionOp::sum, is_float(x.dtype()) ? where(isnan(x), 0, x) : x, dims, keepdim, dtype);
+}
+Tensor nanmean(const Tensor& x, const OptionalDims& dims, bool keepdim, OptionalDType dtype) {
+  check(is_float(x.dtype()), ErrorKind::DType, "nanmean", "a floating-point dtype",
+        [&] { return std::string(name_of(x.dtype())); });
+  return div(nansum(x, dims, keepdim, dtype), sum(logical_not(isnan(x)), dims, keepdim));
+}
+// (min, max), of all elements or over dim.
+PyObject* extremes(const Tensor& x, OptionalInt dim, bool keepdim) {
+  const OptionalDims dims = dim ? OptionalDims(Dims{*dim}) : OptionalDims();
+  return named_tuple("aminmax", {"min", "max"}, {amin(x, dims, keepdim), amax(x, dims, keepdim)});
+}
+template <ReductionOp op>
+Tensor logsumexp_over(const Tensor& x, const OptionalDims& dims, bool keepdim) {
+  return reduce(op, contains(IntBool, x.dtype()) ? to(x, default_dtype()) : x, dims, keepdim);
+}
+
 std::string doc_of(const ReductionInfo& info) {
   std::string out = info.doc;
   out +=
@@ -83,7 +115,10 @@ std::string doc_of(const ReductionInfo& info) {
 // What each line takes; var has rows of its own.
 template <ReductionOp kOp>
 void add_row(std::vector<Op>& out) {
-  if constexpr (kOp != ReductionOp::var)
+  if constexpr (kOp == ReductionOp::logsumexp)
+    out.push_back(
+        op<&logsumexp_over<kOp>>("logsumexp", "input, dim=None, keepdim=False", doc_of(reduction_info(kOp)).c_str()));
+  else if constexpr (kOp != ReductionOp::var)
     out.push_back(op<&reduction<kOp>>(reduction_info(kOp).name, "input, dim=None, keepdim=False, *, dtype=None",
                                       doc_of(reduction_info(kOp)).c_str()));
 }
@@ -123,6 +158,27 @@ std::vector<Op> reduction_rows() {
           "std", spread_text,
           "Standard deviation: the root of var().\n\n"
           "Example: >>> bolide.std(bolide.tensor([1.0, 2.0, 4.0]))\nReference: torch.std."),
+      op<&with_mean<false>, &with_mean_of_all<false>, &with_mean_unbiased<false>>(
+          "var_mean", spread_text,
+          "The tuple (var(), mean()).\n\n"
+          "Example: >>> bolide.var_mean(bolide.tensor([1.0, 2.0, 4.0]))\nReference: torch.var_mean.",
+          kFunction),
+      op<&with_mean<true>, &with_mean_of_all<true>, &with_mean_unbiased<true>>(
+          "std_mean", spread_text,
+          "The tuple (std(), mean()).\n\n"
+          "Example: >>> bolide.std_mean(bolide.tensor([1.0, 2.0, 4.0]))\nReference: torch.std_mean.",
+          kFunction),
+      op<&nansum>("nansum", "input, dim=None, keepdim=False, *, dtype=None",
+                  "sum() with NaN as zero.\n\n"
+                  "Example: >>> bolide.nansum(bolide.tensor([1.0, bolide.nan]))\nReference: torch.nansum."),
+      op<&nanmean>("nanmean", "input, dim=None, keepdim=False, *, dtype=None",
+                   "The mean of those that are not NaN; NaN where there are none.\n\nRaises: DTypeError unless "
+                   "floating.\nExample: >>> bolide.nanmean(bolide.tensor([1.0, bolide.nan]))\n"
+                   "Reference: torch.nanmean."),
+      op<&extremes>("aminmax", "input, *, dim=None, keepdim=False",
+                    "The named tuple (min, max) of all elements, or over dim; NaN wins.\n\n"
+                    "Raises: ShapeError of no elements.\nExample: >>> bolide.aminmax(bolide.tensor([1, 5])).max\n"
+                    "Reference: torch.aminmax."),
       op<&norm>(
           "norm", "input, p='fro', dim=None, keepdim=False, dtype=None",
           "The p-norm of the elements, over dim or of all; 'fro' is 2.\n\n"

@@ -176,9 +176,10 @@ bool is_implied(DType t) {
 std::vector<std::string> suffixes_of(const Tensor& t) {
   std::vector<std::string> out;
   if (!t.device().is_cpu()) out.push_back("device='" + name_of(t.device()) + "'");
-  if (!t.numel() && t.rank() != 1) {
+  if (t.numel() ? !options.edgeitems : t.rank() != 1) {
     std::string sizes;
     for (int i = 0; i < t.rank(); i++) sizes += (i ? ", " : "") + std::to_string(t.size(i));
+    if (t.rank() == 1) sizes += ",";
     out.push_back("size=(" + sizes + ")");
   }
   if (t.numel() ? !is_implied(t.dtype()) : t.dtype() != default_dtype())
@@ -188,11 +189,18 @@ std::vector<std::string> suffixes_of(const Tensor& t) {
   return out;
 }
 
+// "tensor(", or the name of a subclass; Parameter says by itself what it is.
+std::string prefix_of(PyObject* self) {
+  const std::string_view full = Py_TYPE(self)->tp_name, name = full.substr(full.rfind('.') + 1);
+  return Py_TYPE(self) == tensor_type || name == "Parameter" ? "tensor(" : std::string(name) + "(";
+}
+
 std::string describe_all(const Tensor& t, const std::string& prefix) {
   std::string out = prefix + (t.numel() ? Layout(t, prefix.size()).text() : "[]");
-  size_t last_line = out.size() - (out.rfind('\n') == std::string::npos ? 0 : out.rfind('\n') + 1);
+  const size_t line_end = out.rfind('\n');
+  size_t last_line = line_end == std::string::npos ? out.size() + 2 : out.size() - line_end + 1;
   for (const std::string& suffix : suffixes_of(t)) {
-    if (last_line + suffix.size() + 4 > size_t(options.linewidth)) {
+    if (last_line + suffix.size() + 2 > size_t(options.linewidth)) {
       out += ",\n" + std::string(prefix.size(), ' ') + suffix;
       last_line = prefix.size() + suffix.size();
     } else {
@@ -203,19 +211,17 @@ std::string describe_all(const Tensor& t, const std::string& prefix) {
   return out + ")";
 }
 
-void set_options(std::optional<int64_t> precision, std::optional<int64_t> threshold, std::optional<int64_t> edgeitems,
-                 std::optional<int64_t> linewidth, std::optional<bool> sci_mode) {
-  auto take = [](int64_t& to, const std::optional<int64_t>& v, int64_t most) {
-    if (!v) return;
-    check(*v >= 0 && *v <= most, ErrorKind::Value, "set_printoptions", str("a number in [0, ", most, "]"),
-          [&] { return str(*v); });
-    to = *v;
+void set_options(int64_t precision, int64_t threshold, int64_t edgeitems, int64_t linewidth,
+                 std::optional<bool> sci_mode) {
+  auto check_option = [](const char* name, int64_t v, int64_t most) {
+    check(v >= 0 && v <= most, ErrorKind::Value, "set_printoptions", str(name, " in [0, ", most, "]"),
+          [&] { return str(v); });
   };
-  take(options.precision, precision, 100);
-  take(options.threshold, threshold, INT64_MAX);
-  take(options.edgeitems, edgeitems, 1 << 20);
-  take(options.linewidth, linewidth, 1 << 20);
-  options.sci_mode = sci_mode;
+  check_option("precision", precision, 100);
+  check_option("threshold", threshold, INT64_MAX);
+  check_option("edgeitems", edgeitems, 1 << 20);
+  check_option("linewidth", linewidth, 1 << 20);
+  options = {precision, threshold, edgeitems, linewidth, sci_mode};
 }
 
 }  // namespace
@@ -223,7 +229,7 @@ void set_options(std::optional<int64_t> precision, std::optional<int64_t> thresh
 PyObject* tensor_repr(PyObject* self) {
   return guarded("repr", [&] {
     GradMode mode(false);
-    const std::string text = describe_all(unwrap(self), "tensor(");
+    const std::string text = describe_all(unwrap(self), prefix_of(self));
     return PyUnicode_FromStringAndSize(text.data(), Py_ssize_t(text.size()));
   });
 }

@@ -21,6 +21,8 @@ PyObject* nbytes(PyObject* self, void*) { return PyLong_FromLongLong(unwrap(self
 PyObject* itemsize(PyObject* self, void*) { return PyLong_FromLongLong(unwrap(self).item_size()); }
 PyObject* is_cuda(PyObject* self, void*) { return PyBool_FromLong(!unwrap(self).device().is_cpu()); }
 PyObject* is_cpu(PyObject* self, void*) { return PyBool_FromLong(unwrap(self).device().is_cpu()); }
+PyObject* no(PyObject*, void*) { Py_RETURN_FALSE; }
+PyObject* layout(PyObject*, void*) { return Py_NewRef(strided_layout()); }
 PyObject* version(PyObject* self, void*) { return PyLong_FromUnsignedLong(unwrap(self).version()); }
 PyObject* base(PyObject* self, void*) { return wrap(Tensor(unwrap(self)->base)); }
 PyObject* inference(PyObject* self, void*) { return PyBool_FromLong(unwrap(self)->inference); }
@@ -80,22 +82,14 @@ PyObject* data(PyObject* self, void*) {
   return guarded("data", [&] { return wrap(alias(unwrap(self))); });
 }
 // The tensor takes over storage, shape and dtype; its history, hooks and grad stay.
-int set_data(PyObject* self, PyObject* value, void*) {
+int assign_data(PyObject* self, PyObject* value, void*) {
   return guarded_int("data", [&] {
     if (!value) raise(ErrorKind::Type, "data", "a Tensor", "a deletion");
     const Tensor from = Convert<Tensor>::get(value);
-    Tensor& to = unwrap(self);
+    const Tensor& to = unwrap(self);
     check(!to.requires_grad() || is_differentiable(from.dtype()), ErrorKind::DType, "data",
           "a floating-point or complex dtype for a tensor that requires grad", [&] { return describe(from); });
-    TensorImpl& impl = *to.get();
-    const bool same = to.sizes() == from.sizes() && to.dtype() == from.dtype() && to.device() == from.device();
-    impl.dtype = from.dtype(), impl.device = from.device(), impl.contiguous = from->contiguous;
-    impl.numel = from->numel, impl.offset = from->offset, impl.data = from->data;
-    impl.sizes = from->sizes, impl.strides = from->strides;
-    impl.storage = from->storage;
-    impl.base = {};
-    // The accumulator brings gradients to the shape that it was made for; a new one is made when needed.
-    if (impl.autograd && !same) impl.autograd->accumulator = {};
+    set_data(to, from);
     return 0;
   });
 }
@@ -112,6 +106,10 @@ const std::vector<Property>& tensor_properties() {
       {"itemsize", itemsize, nullptr, "int", "Bytes of an element."},
       {"is_cuda", is_cuda, nullptr, "bool", "Is it on a CUDA device?"},
       {"is_cpu", is_cpu, nullptr, "bool", "Is it on the CPU?"},
+      {"is_sparse", no, nullptr, "bool", "Never: every tensor is strided."},
+      {"is_quantized", no, nullptr, "bool", "Never."},
+      {"is_meta", no, nullptr, "bool", "Never: every tensor has memory."},
+      {"layout", layout, nullptr, "Any", "bolide.strided."},
       {"T", transposed, nullptr, "Tensor", "With the order of dimensions reversed: a view."},
       {"mT", matrix_transposed, nullptr, "Tensor", "With the last two dimensions swapped: a view."},
       {"requires_grad", requires_grad, set_requires, "bool", "Does backward() compute a gradient for it?"},
@@ -120,7 +118,7 @@ const std::vector<Property>& tensor_properties() {
       {"is_leaf", leaf, nullptr, "bool", "Has it no history?"},
       {"retains_grad", retains, nullptr, "bool", "Does it keep .grad though it is no leaf?"},
       {"output_nr", output_number, nullptr, "int", "Which output of grad_fn it is."},
-      {"data", data, set_data, "Tensor", "On the same storage, without history."},
+      {"data", data, assign_data, "Tensor", "On the same storage, without history."},
       {"_version", version, nullptr, "int", "How often the storage was changed in place."},
       {"_base", base, nullptr, "Tensor | None", "Of a view, the tensor that it shows."},
       {"_is_inference", inference, nullptr, "bool", "Was it made in inference mode?"},

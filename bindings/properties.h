@@ -15,4 +15,7 @@ struct Property {
 };
 const std::vector<Property>& tensor_properties();  // properties.cpp
 
+// bolide.strided (services.cpp).
+PyObject* strided_layout();
+
 }  // namespace bolide::python

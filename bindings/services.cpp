@@ -3,6 +3,7 @@
 
 #include "bindings/convert.h"
 #include "bindings/module.h"
+#include "bindings/properties.h"
 #include "kernels/cpu/cpu_kernels.h"
 #include "kernels/threads.h"
 #include "runtime/backend.h"
@@ -19,6 +20,10 @@ Device cuda_device(const py::object& device) {  // None: the current one
   check_device(d);
   return d;
 }
+struct Named {
+  const char* name;
+};
+
 Backend& backend_at(Device d) { return *backend_of(d.type).backend; }
 
 // ---- streams and events --------------------------------------------------------------------------------------
@@ -202,7 +207,18 @@ void record_on(const Tensor& t, PyObject* stream) {
   if (!t->storage->release) record_stream(t.device(), t->storage->allocation, s.handle);
 }
 
+PyObject* strided_layout() {
+  static PyObject* const strided = py::cast(Named{"strided"}).release().ptr();
+  return strided;
+}
+
 void add_services(py::module_& m) {
+  py::class_<Named>(m, "memory_format", "An order of dimensions in memory, or a kind of storage (bolide.strided).")
+      .def("__repr__", [](const Named& n) { return std::string("bolide.") + n.name; });
+  m.attr("layout") = m.attr("memory_format");
+  m.attr("strided") = py::handle(strided_layout());
+  for (const char* name : {"contiguous_format", "preserve_format", "channels_last", "channels_last_3d"})
+    m.attr(name) = py::cast(Named{name});
   add_streams(m);
   add_devices(m);
   add_optimizers(m);
@@ -239,6 +255,14 @@ void add_services(py::module_& m) {
         return py::reinterpret_steal<py::object>(dtype_to_python(p.result()));
       },
       py::arg("tensor1"), py::arg("tensor2"), "The dtype that an op of both gives.");
+  m.def(
+      "can_cast",
+      [](const py::object& from, const py::object& to) {
+        return can_cast(Convert<DType>::get(from.ptr()), Convert<DType>::get(to.ptr()));
+      },
+      py::arg("from_"), py::arg("to"),
+      "May an in-place op bring numbers of one dtype into another? Not from a higher category of complex, float, "
+      "integer, bool to a lower one.\n\nReference: torch.can_cast.");
   m.def(
       "promote_types",
       [](const py::object& a, const py::object& b) {

@@ -1,4 +1,6 @@
 // half.h - float16 and bfloat16 as stored: 16 bits that turn into float when loaded and back when stored.
+//
+// Also how a number that does not fit an integer type is stored: store_as().
 #pragma once
 #include "kernels/num.h"
 #if defined(__CUDACC__)
@@ -45,7 +47,20 @@ BOLIDE_FN void from_float(float x, F16& y) {
 #endif
 }
 
-// One element of storage type S as compute type C and back.
+// A float cut to an integer. What does not fit, NaN too, gives the smallest integer, as x86's own instruction does.
+template <class I, class F>
+BOLIDE_FN I truncate_to(F x) {
+  static_assert(sizeof(I) >= 4);
+#if defined(__x86_64__) && !defined(__CUDA_ARCH__)
+  return I(x);
+#else
+  constexpr F end = F(uint64_t(1) << (8 * sizeof(I) - 1));
+  return x >= -end && x < end ? I(x) : I(uint64_t(1) << (8 * sizeof(I) - 1));
+#endif
+}
+
+// One element of storage type S as compute type C and back. Integers and bool narrow modulo 2^bits; floats first
+// become int32 (int64 for int64).
 template <class C, class S>
 BOLIDE_FN C load_as(S x) {
   if constexpr (std::is_class_v<S>) return to_float(x);
@@ -56,6 +71,8 @@ BOLIDE_FN S store_as(C x) {
   S y;
   if constexpr (std::is_class_v<S>) from_float(x, y);
   else if constexpr (std::is_same_v<S, bool>) y = x != 0;
+  else if constexpr (std::is_integral_v<S> && std::is_floating_point_v<C>)
+    y = S(truncate_to<std::conditional_t<sizeof(S) == 8, int64_t, int32_t>>(x));
   else y = S(x);
   return y;
 }

@@ -65,6 +65,18 @@ struct ReduceCall {
   StreamHandle stream = {};
 };
 
+// out[o, i, j] = x[o, 0, j] combined with all up to x[o, i, j]; dense arrays of outer x n x inner.
+struct ScanCall {
+  enum Kind : uint8_t { Sum, Product, Largest, Smallest, LogSumExp } kind = Sum;
+  bool reverse = false;              // from the end to the beginning
+  DType dtype = DType::F32, out_dtype = DType::F32;  // computed in double or int64
+  int64_t outer = 1, n = 1, inner = 1;
+  const void* x = nullptr;
+  void* out = nullptr;
+  int64_t* places = nullptr;         // which element along n each result is, or null
+  StreamHandle stream = {};
+};
+
 // ---- moves -------------------------------------------------------------------------------------------------
 struct CopyCall {                    // out = in, converted; any strides
   Operand in = {}, out = {};
@@ -182,7 +194,7 @@ struct CrossEntropyCall {
 // ---- random ------------------------------------------------------------------------------------------------
 // Philox 4x32-10 keyed by (seed, offset, element index): the same numbers on every device, in any order.
 struct RandomCall {
-  enum Kind : uint8_t { Uniform, Normal, Integers, Dropout } kind = Uniform;
+  enum Kind : uint8_t { Uniform, Normal, Integers, Dropout, Poisson } kind = Uniform;
   DType dtype = DType::F32;
   uint64_t seed = 0, offset = 0;
   int64_t count = 0;
@@ -191,6 +203,7 @@ struct RandomCall {
   int64_t low = 0;                   // Integers: [low, low + range)
   uint64_t range = 0;
   const void* x = nullptr;           // Dropout: out = x * keep / (1 - p); for the gradient again, on g
+                                     // Poisson: the rates; float64, as out
   StreamHandle stream = {};
 };
 struct ArangeCall {                  // out[i] = start + i * step (integers exactly)

@@ -12,7 +12,9 @@
 
 #if defined(__CUDACC__)
 #define BOLIDE_FN __host__ __device__ __forceinline__
+#define BOLIDE_HOST_DEVICE __host__ __device__
 #else
+#define BOLIDE_HOST_DEVICE
 #define BOLIDE_FN inline __attribute__((always_inline))
 #endif
 #if !defined(BOLIDE_ISA)

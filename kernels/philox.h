@@ -79,6 +79,49 @@ BOLIDE_FN int64_t integer_number(uint32_t low_word, uint32_t high_word, int64_t 
   return int64_t(uint64_t(low) + (range ? multiply_high(bits, range) : bits));
 }
 
+// ---- Poisson -----------------------------------------------------------------------------------------------
+
+// Two uniform numbers for an element's n-th attempt: from blocks that no plain numbers come from.
+struct UniformPair {
+  double first, second;
+};
+BOLIDE_FN UniformPair attempt(uint64_t seed, uint64_t offset, uint64_t element, uint64_t n) {
+  const PhiloxBlock b = philox(seed, offset, element | (n + 1) << 44);
+  return {uniform_number(b.word[0], b.word[1]), uniform_number(b.word[2], b.word[3])};
+}
+BOLIDE_FN double log_factorial(double k) {
+  double product = 1;
+  if (k < 16) {
+    for (double i = 2; i <= k; i++) product *= i;
+    return std::log(product);
+  }
+  const double inverse = 1 / k, square = inverse * inverse;  // Stirling's series
+  return (k + 0.5) * std::log(k) - k + 0.918938533204672742 +
+         inverse * (1.0 / 12 - square * (1.0 / 360 - square / 1260));
+}
+// Small rates by the running sum of probabilities; larger ones by rejection: Hoermann 1993, "The transformed
+// rejection method for generating Poisson random variables".
+inline BOLIDE_HOST_DEVICE double poisson_number(double rate, uint64_t seed, uint64_t offset, uint64_t element) {
+  if (!(rate > 0)) return rate == 0 ? 0 : std::numeric_limits<double>::quiet_NaN();
+  if (rate < 10) {
+    const double u = attempt(seed, offset, element, 0).first;
+    double probability = std::exp(-rate), sum = probability, k = 0;
+    while (u >= sum && probability > 0x1p-64) k++, probability *= rate / k, sum += probability;
+    return k;
+  }
+  const double b = 0.931 + 2.53 * std::sqrt(rate), a = -0.059 + 0.02483 * b, limit = 0.9277 - 3.6224 / (b - 2);
+  const double log_rate = std::log(rate), log_scale = std::log(1.1239 + 1.1328 / (b - 3.4));
+  for (uint64_t n = 0; n < 1000; n++) {
+    const UniformPair pair = attempt(seed, offset, element, n);
+    const double u = pair.first - 0.5, v = pair.second, room = 0.5 - std::fabs(u);
+    const double k = std::floor((2 * a / room + b) * u + rate + 0.43);
+    if (room >= 0.07 && v <= limit) return k;
+    if (k < 0 || (room < 0.013 && v > room)) continue;
+    if (std::log(v) + log_scale - std::log(a / (room * room) + b) <= k * log_rate - rate - log_factorial(k)) return k;
+  }
+  return rate;  // infinite rates
+}
+
 // ---- dropout -----------------------------------------------------------------------------------------------
 
 // An element is kept where its bits are above a bound, so that p = 0 keeps all and p = 1 none.

@@ -178,6 +178,8 @@ class GradMode {  // for a scope
 
 // ---- tensors in graphs -------------------------------------------------------------------------------------
 BOLIDE_API void set_requires_grad(const Tensor& t, bool requires_grad);
+// `to` takes over storage, shape and dtype; its history, hooks and grad stay.
+BOLIDE_API void set_data(const Tensor& to, const Tensor& from);
 BOLIDE_API bool is_leaf(const Tensor& t);
 BOLIDE_API Ref<Node> grad_fn(const Tensor& t);       // null for leaves
 BOLIDE_API Tensor grad(const Tensor& t);             // unset where there is none

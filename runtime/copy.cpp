@@ -121,7 +121,8 @@ void fill_(const Tensor& self, const Scalar& value) {
   if (self.numel() > 0) {
     // The number in a dtype that holds it exactly; the kernel converts.
     CopyCall call;
-    const bool whole = value.kind == Scalar::Int || value.kind == Scalar::Bool;
+    if (value.beyond && !is_differentiable(self.dtype())) raise_beyond("fill_", value);
+    const bool whole = value.kind <= Scalar::Int && !value.beyond;
     double number[2] = {value.real, value.imaginary};
     if (whole) std::memcpy(number, &value.integer, sizeof value.integer);
     if (value.kind == Scalar::Complex && !is_complex(self.dtype()))

@@ -48,12 +48,13 @@ Tensor arange(const Scalar& start, const Scalar& end, const Scalar& step, std::o
   bool whole = true;
   for (const Scalar* s : {&start, &end, &step}) {
     if (s->kind == Scalar::Float) whole = false;
-    check(s->kind != Scalar::Complex && std::isfinite(s->real), ErrorKind::Value, "arange", "finite real numbers",
+    if (s->beyond) raise_beyond("arange", *s);
+    check(s->kind != Scalar::Complex && std::isfinite(s->real), ErrorKind::Shape, "arange", "finite real numbers",
           [&] { return str(s->real); });
   }
-  check(step.real != 0, ErrorKind::Value, "arange", "a step that is not 0", [] { return std::string("0"); });
+  check(step.real != 0, ErrorKind::Shape, "arange", "a step that is not 0", [] { return std::string("0"); });
   if ((end.real - start.real) * step.real < 0)
-    raise(ErrorKind::Value, "arange", "an end that the step leads to",
+    raise(ErrorKind::Shape, "arange", "an end that the step leads to",
           str(start.real, " to ", end.real, " by ", step.real));
   const DType type = dtype.value_or(whole ? DType::I64 : default_dtype());
   int64_t count;
@@ -79,7 +80,7 @@ Tensor arange(const Scalar& start, const Scalar& end, const Scalar& step, std::o
 }
 
 Tensor linspace(double start, double end, int64_t steps, Options o) {
-  check(steps >= 0, ErrorKind::Value, "linspace", "steps of zero or more", [&] { return str(steps); });
+  check(steps >= 0, ErrorKind::Shape, "linspace", "steps of zero or more", [&] { return str(steps); });
   Tensor exact = empty({steps}, {DType::F64, o.device});
   ArangeCall call;
   call.start = start, call.step = steps > 1 ? (end - start) / double(steps - 1) : 0;

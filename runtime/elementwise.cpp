@@ -1,4 +1,6 @@
 // elementwise.cpp - the front of every op of elementwise.def: check, promote, broadcast, allocate, run, record.
+#include <algorithm>
+#include <cmath>
 #include <cstring>
 
 #include "runtime/autograd.h"
@@ -19,6 +21,7 @@ struct Prepared {
   Device device;
   const Tensor* model = nullptr;  // the first tensor
   bool flat = true;           // all tensors alike in sizes and strides, dense: one dimension will do
+  bool far = false;           // some number is an integer that the computation's integers do not hold
 };
 
 [[noreturn]] void refuse_dtype(const OpInfo& info, DType dtype) {
@@ -50,10 +53,21 @@ DType promote_inputs(ElementwiseOp op, std::span<const Arg> in) {
   return promotion.result();
 }
 
+bool is_far(std::span<const Arg> in, Compute compute) {
+  if (compute != Compute::I32 && compute != Compute::I64) return false;
+  for (const Arg& a : in)
+    if (!a.tensor && (a.scalar.beyond || (compute == Compute::I32 && a.scalar.integer != int32_t(a.scalar.integer))))
+      return true;
+  return false;
+}
+
 Prepared prepare(ElementwiseOp op, const OpInfo& info, std::span<const Arg> in) {
   Prepared p{};
   for (const Arg& a : in) {
-    if (!a.tensor) continue;
+    if (!a.tensor) {
+      p.far |= a.scalar.kind == Scalar::Int && (a.scalar.beyond || a.scalar.integer != int32_t(a.scalar.integer));
+      continue;
+    }
     const Tensor& t = *a.tensor;
     if (!p.model) {
       p.model = &t, p.device = t.device();
@@ -74,13 +88,31 @@ Prepared prepare(ElementwiseOp op, const OpInfo& info, std::span<const Arg> in) 
     p.dtype = default_dtype();
   }
   p.out_dtype = info.result == Result::boolean ? DType::Bool : p.dtype;
+  if (op == ElementwiseOp::pow && !is_float(p.dtype) && !in[1].tensor && in[1].scalar.real < 0) [[unlikely]]
+    raise(ErrorKind::Runtime, info.name, "an exponent of zero or more for integers", str(in[1].scalar.integer),
+          "Make the base floating-point.");
+  if (p.far) [[unlikely]]
+    p.far = is_far(in, compute_type(p.dtype));
   return p;
 }
 
+// In a comparison, an integer that no element can be is as good as infinity.
+struct WithInfinities {
+  Arg args[3] = {0, 0, 0};
+  explicit WithInfinities(std::span<const Arg> in) {
+    std::copy(in.begin(), in.end(), args);
+    for (Arg& a : args)
+      if (!a.tensor && (a.scalar.beyond || a.scalar.integer != int32_t(a.scalar.integer)))
+        a.scalar = Scalar(std::copysign(double(INFINITY), a.scalar.real));
+  }
+};
+
 // A number as the compute type's own dtype has it in memory.
-void write_number(const Scalar& s, Compute compute, void* to) {
+void write_number(const char* op, const Scalar& s, Compute compute, void* to) {
   auto put = [to](auto v) { std::memcpy(to, &v, sizeof v); };
   const bool whole = s.kind == Scalar::Int || s.kind == Scalar::Bool;
+  if (s.beyond && compute != Compute::F32 && compute != Compute::F64) [[unlikely]]
+    raise_beyond(op, s);
   switch (compute) {
     case Compute::F32: return put(float(s.real));
     case Compute::F64: return put(s.real);
@@ -115,7 +147,7 @@ struct KernelCall {
         continue;
       }
       constexpr DType kOwn[] = {DType::F32, DType::F64, DType::I32, DType::I64};
-      write_number(t ? item(*t) : slots[s]->scalar, call.compute, numbers[s]);
+      write_number(info.name, t ? item(*t) : slots[s]->scalar, call.compute, numbers[s]);
       if (call.compute > Compute::I64) refuse_dtype(info, out.dtype());
       call.slots[s] = {numbers[s], kOwn[int(call.compute)], kZeros};
       call.scalars |= 1u << s;
@@ -280,8 +312,7 @@ void protect(const Tensor& out, std::span<Arg> in, std::span<Tensor> copies) {
 }
 
 void check_result(const OpInfo& info, std::span<const Arg> in, const Prepared& p, const Tensor& out) {
-  auto category = [](DType t) { return t == DType::Bool ? 0 : is_integer(t) ? 1 : is_float(t) ? 2 : 3; };
-  if (category(p.out_dtype) > category(out.dtype()))
+  if (!can_cast(p.out_dtype, out.dtype()))
     raise(ErrorKind::DType, info.name, str("a result that can be cast to ", name_of(out.dtype())),
           name_of(p.out_dtype));
   const Dims sizes = common_sizes(info, in);
@@ -295,6 +326,8 @@ Tensor elementwise(ElementwiseOp op, std::span<const Arg> in) {
   const OpInfo& info = op_info(op);
   check_inputs(info, in);
   const Prepared p = prepare(op, info, in);
+  if (p.far && info.result == Result::boolean) [[unlikely]]
+    return elementwise(op, std::span(WithInfinities(in).args, in.size()));
   Tensor out;
   if (p.model && p.flat) [[likely]]
     out = empty_like(*p.model, p.out_dtype);
@@ -341,6 +374,8 @@ void elementwise_out(ElementwiseOp op, const Tensor& out, std::span<const Arg> i
     if (grad_enabled() && ((a.tensor && a.tensor->requires_grad()) || out.requires_grad()))
       raise(ErrorKind::Runtime, info.name, "out= with tensors that do not require grad", "one that does");
   const Prepared p = prepare(op, info, in);
+  if (p.far && info.result == Result::boolean) [[unlikely]]
+    return elementwise_out(op, out, std::span(WithInfinities(in).args, in.size()));
   check_result(info, in, p, out);
   Tensor copies[3];
   protect(out, in, copies);

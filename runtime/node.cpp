@@ -315,4 +315,16 @@ void remove_post_accumulate_hook(const Tensor& t, uint64_t id) {
   if (t->autograd) std::erase_if(t->autograd->post_hooks, [&](auto& h) { return h.first == id; });
 }
 
+void set_data(const Tensor& to, const Tensor& from) {
+  TensorImpl& impl = *to.get();
+  const bool same = to.sizes() == from.sizes() && to.dtype() == from.dtype() && to.device() == from.device();
+  impl.dtype = from.dtype(), impl.device = from.device(), impl.contiguous = from->contiguous;
+  impl.numel = from->numel, impl.offset = from->offset, impl.data = from->data;
+  impl.sizes = from->sizes, impl.strides = from->strides;
+  impl.storage = from->storage;
+  impl.base = {};
+  // The accumulator brings gradients to the shape that it was made for; a new one is made when needed.
+  if (impl.autograd && !same) impl.autograd->accumulator = {};
+}
+
 }  // namespace bolide

@@ -66,8 +66,8 @@ constexpr ReductionInfo kReductions[] = {
 #define REDUCE(set, rule, empty, name, shift, start, add, merge, end, slope, doc) \
   {#name, set, Result::rule, Empty::empty, std::string_view(#slope) != "none", doc},
 #include "kernels/reduce.def"
-    {"argmax", Number, Result::same, Empty::raises, false, "Place of the largest."},
-    {"argmin", Number, Result::same, Empty::raises, false, "Place of the smallest."},
+    {"argmax", Any, Result::same, Empty::raises, false, "Place of the largest."},
+    {"argmin", Any, Result::same, Empty::raises, false, "Place of the smallest."},
 };
 
 }  // namespace

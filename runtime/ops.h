@@ -89,6 +89,13 @@ BOLIDE_API ValuesIndices max_dim(const Tensor& x, int64_t dim, bool keepdim = fa
 BOLIDE_API ValuesIndices min_dim(const Tensor& x, int64_t dim, bool keepdim = false);
 BOLIDE_API Tensor sum_to(const Tensor& x, const Dims& sizes);  // undoes a broadcast
 
+// ---- scans (scan.cpp): along a dimension, each element with all before it ------------------------------------
+BOLIDE_API Tensor cumsum(const Tensor& x, int64_t dim, std::optional<DType> dtype = {});
+BOLIDE_API Tensor cumprod(const Tensor& x, int64_t dim, std::optional<DType> dtype = {});
+BOLIDE_API Tensor logcumsumexp(const Tensor& x, int64_t dim);
+BOLIDE_API ValuesIndices cummax(const Tensor& x, int64_t dim);      // gradient to the place
+BOLIDE_API ValuesIndices cummin(const Tensor& x, int64_t dim);
+
 // ---- making tensors (creation.cpp) ---------------------------------------------------------------------------
 BOLIDE_API Tensor full(const Dims& sizes, const Scalar& value, Options options);
 BOLIDE_API Tensor zeros(const Dims& sizes, Options options);
@@ -192,6 +199,17 @@ BOLIDE_API Tensor randint(int64_t low, int64_t high, const Dims& sizes, Options 
 BOLIDE_API Tensor randperm(int64_t n, Options options);
 BOLIDE_API void uniform_(const Tensor& self, double from, double to);
 BOLIDE_API void normal_(const Tensor& self, double mean, double std);
+
+// ---- distributions (distributions.cpp): made of the numbers above, in any real dtype of self -----------------
+BOLIDE_API void exponential_(const Tensor& self, double rate);
+BOLIDE_API void geometric_(const Tensor& self, double p);
+BOLIDE_API void cauchy_(const Tensor& self, double median, double sigma);
+BOLIDE_API void log_normal_(const Tensor& self, double mean, double std);
+BOLIDE_API void random_(const Tensor& self, std::optional<int64_t> from, std::optional<int64_t> to);
+BOLIDE_API Tensor bernoulli(const Tensor& probability);
+BOLIDE_API void bernoulli_(const Tensor& self, const Arg& probability);
+BOLIDE_API Tensor poisson(const Tensor& rate);
+BOLIDE_API Tensor multinomial(const Tensor& weights, int64_t samples, bool replacement);
 
 // ---- fused optimizer steps (optimizer.cpp) -------------------------------------------------------------------
 struct SgdOptions {

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <cstdio>
 
 #include "runtime/errors.h"
 
@@ -22,6 +23,8 @@ void set_default_dtype(DType dtype) {
         [&] { return std::string(name_of(dtype)); });
   g_default = dtype;
 }
+
+bool can_cast(DType from, DType to) { return category(from) <= category(to); }
 
 DType promote(DType a, DType b) {
   if (a == b) return a;
@@ -48,6 +51,13 @@ DType Scalar::default_dtype() const {
     case Float: return bolide::default_dtype();
     default: return complex_of(bolide::default_dtype());
   }
+}
+
+void raise_beyond(const char* op, const Scalar& s) {
+  char digits[400];
+  const int length = std::snprintf(digits, sizeof digits, "%.0f", s.real);
+  raise(ErrorKind::Overflow, op, "an integer that fits 64 bits",
+        length <= 40 ? std::string(digits) : str(std::string(digits, 20), "... (", length, " digits)"));
 }
 
 void Promotion::add(DType dtype, int group) {

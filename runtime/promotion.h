@@ -13,6 +13,7 @@ namespace bolide {
 // A Python number.
 struct Scalar {
   enum Kind : uint8_t { Bool, Int, Float, Complex } kind = Float;
+  bool beyond = false;             // an integer that 64 bits do not hold: `real` has it
   double real = 0, imaginary = 0;  // real also for integers, rounded
   int64_t integer = 0;
 
@@ -26,7 +27,12 @@ struct Scalar {
   BOLIDE_API DType default_dtype() const;
 };
 
+// For an integer that 64 bits do not hold where one is needed that they do.
+[[noreturn]] BOLIDE_API void raise_beyond(const char* op, const Scalar& s);
+
 BOLIDE_API DType promote(DType a, DType b);
+// Does in-place arithmetic bring `from` into `to`? Not into a lower category.
+BOLIDE_API bool can_cast(DType from, DType to);
 
 // float32 unless set_default_dtype said otherwise: what Python floats and integer division become.
 BOLIDE_API DType default_dtype();

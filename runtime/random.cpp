@@ -80,17 +80,23 @@ Tensor randn(const Dims& sizes, Options o) {
   return made("randn", {.kind = RandomCall::Normal, .a = 0, .b = 1}, sizes, o);
 }
 
-Tensor randint(int64_t low, int64_t high, const Dims& sizes, Options o) {
-  check(low < high, ErrorKind::Value, "randint", "low below high", [&] { return str(low, " and ", high); });
+Tensor randint_up_to(int64_t low, int64_t last, const Dims& sizes, Options o) {
   Tensor t = empty(sizes, {DType::I64, o.device});
   RandomCall call;
-  call.kind = RandomCall::Integers, call.low = low, call.range = uint64_t(high) - uint64_t(low);
+  call.kind = RandomCall::Integers, call.low = low, call.range = uint64_t(last) - uint64_t(low) + 1;
   run(call, t);
   return to(t, o.dtype, {});
 }
+Tensor randint(int64_t low, int64_t high, const Dims& sizes, Options o) {
+  check(low < high, ErrorKind::Shape, "randint", "low below high", [&] { return str(low, " and ", high); });
+  return randint_up_to(low, high - 1, sizes, o);
+}
+void fill_poisson(const Tensor& out, const Tensor& rates) {
+  run({.kind = RandomCall::Poisson, .x = rates.data()}, out);
+}
 
 Tensor randperm(int64_t n, Options o) {
-  check(n >= 0, ErrorKind::Value, "randperm", "a number of zero or more", [&] { return str(n); });
+  check(n >= 0, ErrorKind::Shape, "randperm", "a number of zero or more", [&] { return str(n); });
   // Fisher and Yates, on the host: each step needs the one before.
   Tensor draws = empty({n}, {DType::F64, Device{}}), order = arange(int64_t(0), n, int64_t(1), DType::I64);
   run({.kind = RandomCall::Uniform, .a = 0, .b = 1}, draws);
@@ -100,12 +106,12 @@ Tensor randperm(int64_t n, Options o) {
 }
 
 void uniform_(const Tensor& self, double from, double to) {
-  check(from <= to && std::isfinite(to - from), ErrorKind::Value, "uniform_", "finite bounds in order",
+  check(from <= to && std::isfinite(to - from), ErrorKind::Shape, "uniform_", "finite bounds in order",
         [&] { return str(from, " and ", to); });
   fill_random("uniform_", self, {.kind = RandomCall::Uniform, .a = from, .b = to});
 }
 void normal_(const Tensor& self, double mean, double std) {
-  check(std >= 0, ErrorKind::Value, "normal_", "a standard deviation of zero or more", [&] { return str(std); });
+  check(std >= 0, ErrorKind::Shape, "normal_", "a standard deviation of zero or more", [&] { return str(std); });
   fill_random("normal_", self, {.kind = RandomCall::Normal, .a = mean, .b = std});
 }
 

@@ -94,7 +94,7 @@ constexpr bool kReadsInput[] = {
 DType result_dtype(const ReductionInfo& info, DType dtype) {
   switch (info.result) {
     case Result::sum: return contains(IntBool, dtype) ? DType::I64 : dtype;
-    case Result::boolean: return DType::Bool;
+    case Result::boolean: return dtype == DType::U8 ? DType::U8 : DType::Bool;  // as PyTorch documents
     default: return dtype;
   }
 }

@@ -79,9 +79,25 @@ bool strides_are_contiguous(const Dims& sizes, const Dims& strides) {
 }
 
 // The elements from the lowest to the highest that these strides reach: [first, last].
-void extent(const Dims& sizes, const Dims& strides, int64_t& first, int64_t& last) {
+void extent(const char* op, const Dims& sizes, const Dims& strides, int64_t& first, int64_t& last) {
+  bool overflow = false;
   first = last = 0;
-  for (int d = 0; d < sizes.rank(); d++) (strides[d] < 0 ? first : last) += (sizes[d] - 1) * strides[d];
+  for (int d = 0; d < sizes.rank(); d++) {
+    int64_t reach, &end = strides[d] < 0 ? first : last;
+    overflow |= __builtin_mul_overflow(sizes[d] - 1, strides[d], &reach) || __builtin_add_overflow(end, reach, &end);
+  }
+  check(!overflow && last - first < INT64_MAX / 16, ErrorKind::Shape, op, "strides whose bytes fit into 63 bits",
+        [&] { return strides.text(); });
+}
+// Of a shape without elements: products of its sizes need not fit.
+Dims strides_of_nothing(const Dims& sizes) {
+  Dims strides(sizes.rank());
+  int64_t n = 1;
+  for (int i = sizes.rank(); i-- > 0;) {
+    strides[i] = n;
+    if (__builtin_mul_overflow(n, std::max<int64_t>(sizes[i], 1), &n)) n = INT64_MAX;
+  }
+  return strides;
 }
 
 }  // namespace
@@ -97,7 +113,7 @@ int64_t checked_numel(const char* op, const Dims& sizes, DType dtype) {
     }
     overflow |= __builtin_mul_overflow(n, size, &n) || __builtin_mul_overflow(bytes, size, &bytes);
   }
-  if (overflow) [[unlikely]]
+  if (overflow && !empty) [[unlikely]]
     raise(ErrorKind::Shape, op, "sizes whose bytes fit into 63 bits", sizes.text());
   return empty ? 0 : n;
 }
@@ -105,14 +121,15 @@ int64_t checked_numel(const char* op, const Dims& sizes, DType dtype) {
 static Tensor make_empty(const Dims& sizes, DType dtype, Device device) {
   const int64_t n = checked_numel("empty", sizes, dtype);
   if (!device.is_cpu()) check_device(device);
-  return make_impl(sizes, sizes.contiguous_strides(), dtype, n, Storage::make(device, size_t(n * item_size(dtype))), 0);
+  return make_impl(sizes, n ? sizes.contiguous_strides() : strides_of_nothing(sizes), dtype, n,
+                   Storage::make(device, size_t(n * item_size(dtype))), 0);
 }
 Tensor empty(const Dims& sizes, Options o) { return make_empty(sizes, o.dtype, o.device); }
 
 Tensor empty_strided(const Dims& sizes, const Dims& strides, Options o) {
   const int64_t n = checked_numel("empty_strided", sizes, o.dtype);
   int64_t first = 0, last = -1;
-  if (n > 0) extent(sizes, strides, first, last);
+  if (n > 0) extent("empty_strided", sizes, strides, first, last);
   check(first >= 0, ErrorKind::Shape, "empty_strided", "strides of zero or more", [&] { return strides.text(); });
   Tensor t = make_impl(sizes, strides, o.dtype, n, Storage::make(o.device, size_t((last + 1) * item_size(o.dtype))), 0);
   t->contiguous = strides_are_contiguous(sizes, strides);
@@ -129,7 +146,7 @@ Tensor from_blob(void* data, const Dims& sizes, const Dims& strides, Options o, 
                  bool read_only) {
   const int64_t n = checked_numel("from_blob", sizes, o.dtype);
   int64_t first = 0, last = -1;
-  if (n > 0) extent(sizes, strides, first, last);
+  if (n > 0) extent("from_blob", sizes, strides, first, last);
   const int64_t item = item_size(o.dtype);
   auto storage = Storage::wrap(o.device, static_cast<char*>(data) + first * item, size_t((last - first + 1) * item),
                                release, owner);
@@ -193,7 +210,7 @@ bool may_overlap(const Tensor& a, const Tensor& b) {
   if (a->storage.get() != b->storage.get() || !a.numel() || !b.numel()) return false;
   int64_t first, last;
   auto range = [&](const Tensor& t, const char*& from, const char*& to) {
-    extent(t.sizes(), t.strides(), first, last);
+    extent("view", t.sizes(), t.strides(), first, last);
     from = t.data() + first * t.item_size(), to = t.data() + (last + 1) * t.item_size();
   };
   const char *a0, *a1, *b0, *b1;

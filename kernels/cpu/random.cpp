@@ -120,6 +120,14 @@ void drop_out(const RandomCall& call) {
   });
 }
 
+void fill_poisson(const RandomCall& call) {
+  const double* rates = static_cast<const double*>(call.x);
+  double* out = static_cast<double*>(call.out);
+  parallel_rows(call.count, kChunk / 16, [&](int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; i++) out[i] = poisson_number(rates[i], call.seed, call.offset, uint64_t(i));
+  });
+}
+
 }  // namespace
 
 void random(const RandomCall& call) {
@@ -130,6 +138,7 @@ void random(const RandomCall& call) {
       return for_dtype<BOLIDE_FLOATS>("normal_", call.dtype, [&]<class S> { fill_normal<S>(call); });
     case RandomCall::Dropout:
       return for_dtype<BOLIDE_FLOATS>("dropout", call.dtype, [&]<class S> { drop_out<S>(call); });
+    case RandomCall::Poisson: return fill_poisson(call);
     case RandomCall::Integers:
       return for_dtype<BOLIDE_FLOATS, DType::Bool, DType::U8, DType::I8, DType::I16, DType::I32, DType::I64>(
           "randint", call.dtype, [&]<class S> { fill_integers<S>(call); });

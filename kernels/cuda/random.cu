@@ -97,6 +97,11 @@ void launch_random(const char* op, const RandomArguments& a, StreamHandle stream
   launch(op, random_kernel<Make, S>, walk.grid, walk.block, stream, a);
 }
 
+__global__ void __launch_bounds__(kThreads) poisson_kernel(BOLIDE_ARGUMENTS(RandomArguments, a)) {
+  for (int64_t i = thread_of_grid(); i < a.count; i += threads_of_grid())
+    static_cast<double*>(a.out)[i] = poisson_number(static_cast<const double*>(a.x)[i], a.seed, a.offset, uint64_t(i));
+}
+
 struct SequenceArguments {
   double start = 0, step = 1;
   int64_t integer_start = 0, integer_step = 1, count = 0;
@@ -124,6 +129,10 @@ void random(const RandomCall& call) {
     case RandomCall::Dropout:
       a.bound = dropout_bound(call.a), a.scale = dropout_scale(call.a);
       return for_float("dropout", call.dtype, [&]<class S> { launch_random<Dropout, S>("dropout", a, call.stream); });
+    case RandomCall::Poisson: {
+      const Walk walk(call.count);
+      return launch("poisson", poisson_kernel, walk.grid, walk.block, call.stream, a);
+    }
     case RandomCall::Integers: break;
   }
   if (!contains(Any, call.dtype)) raise_dtype("randint", call.dtype);

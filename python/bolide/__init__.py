@@ -22,14 +22,25 @@ newaxis = None
 
 # name: where it is defined; None: a subpackage or module of that name
 _LAZY = {
+    **dict.fromkeys(
+        (
+            *("BFloat16Tensor", "BoolTensor", "ByteTensor", "CharTensor", "DoubleTensor"),
+            *("FloatTensor", "HalfTensor", "IntTensor", "LongTensor", "ShortTensor"),
+            *("is_storage", "typename"),
+        ),
+        "bolide._type_names",
+    ),
     "autograd": None,
     "cuda": None,
     "datasets": None,
     "finfo": "bolide._dtype_info",
     "iinfo": "bolide._dtype_info",
+    "get_printoptions": "bolide._printing",
     "io": None,
     "nn": None,
     "optim": None,
+    "printoptions": "bolide._printing",
+    "random": None,
     "set_printoptions": "bolide._printing",
     "utils": None,
     "visualization": None,

@@ -33,7 +33,13 @@ class finfo:  # noqa: N801: PyTorch's name
         self.min = -self.max
         self.tiny = self.smallest_normal = 2.0 ** (1 - bias)
         self.resolution = 10.0 ** -int(fraction * 0.30103)
-        self.dtype = str(dtype).removeprefix("bolide.")
+        self.dtype = str(_PARTS.get(dtype, dtype)).removeprefix("bolide.")
+
+    def __eq__(self, other):
+        return isinstance(other, finfo) and self.dtype == other.dtype
+
+    def __hash__(self):
+        return hash(self.dtype)
 
     def __repr__(self):
         return (
@@ -59,6 +65,12 @@ class iinfo:
         self.min = -(2 ** (self.bits - 1)) if dtype.is_signed else 0
         self.max = 2 ** (self.bits - dtype.is_signed) - 1
         self.dtype = str(dtype).removeprefix("bolide.")
+
+    def __eq__(self, other):
+        return isinstance(other, iinfo) and self.dtype == other.dtype
+
+    def __hash__(self):
+        return hash(self.dtype)
 
     def __repr__(self):
         return f"iinfo(min={self.min}, max={self.max}, dtype={self.dtype})"

@@ -1,12 +1,17 @@
-"""set_printoptions: how tensors are written."""
+"""set_printoptions and its kin: how tensors are written."""
+
+import math
+from contextlib import contextmanager
+from typing import Any
 
 from bolide import _C
 
-_PROFILES = {
+_PROFILES: dict[str, dict[str, Any]] = {
     "default": {"precision": 4, "threshold": 1000, "edgeitems": 3, "linewidth": 80},
     "short": {"precision": 2, "threshold": 1000, "edgeitems": 2, "linewidth": 80},
-    "full": {"precision": 4, "threshold": 2**62, "edgeitems": 3, "linewidth": 80},
+    "full": {"precision": 4, "threshold": math.inf, "edgeitems": 3, "linewidth": 80},
 }
+_options = {**_PROFILES["default"], "sci_mode": None}
 
 
 def set_printoptions(
@@ -16,7 +21,7 @@ def set_printoptions(
 
     Args:
         precision: digits after the point.
-        threshold: from how many elements on the middle is left out.
+        threshold: from how many elements on the middle is left out; inf never does.
         edgeitems: how many are shown at each end then.
         linewidth: characters per line.
         profile: "default", "short" or "full"; the other arguments come on top.
@@ -33,7 +38,7 @@ def set_printoptions(
         raise ValueError(
             f"[set_printoptions] expected a profile of {', '.join(_PROFILES)}, got {profile!r}."
         )
-    chosen = dict(_PROFILES[profile]) if profile else {}
+    chosen = {**_options, **(_PROFILES[profile] if profile else {}), "sci_mode": sci_mode}
     given = {
         "precision": precision,
         "threshold": threshold,
@@ -41,10 +46,36 @@ def set_printoptions(
         "linewidth": linewidth,
     }
     chosen.update({name: value for name, value in given.items() if value is not None})
-    _C._set_printoptions(
-        chosen.get("precision"),
-        chosen.get("threshold"),
-        chosen.get("edgeitems"),
-        chosen.get("linewidth"),
-        sci_mode,
-    )
+    compiled = {**chosen, "threshold": min(chosen["threshold"], 2**62)}
+    _C._set_printoptions(**compiled)
+    _options.update(chosen)
+
+
+def get_printoptions():
+    """The options now, as a dictionary of set_printoptions()'s arguments.
+
+    Example:
+        >>> bolide.get_printoptions()["precision"]
+        4
+
+    Reference: torch.get_printoptions.
+    """
+    return dict(_options)
+
+
+@contextmanager
+def printoptions(**options):
+    """set_printoptions() for the time of a block.
+
+    Example:
+        >>> with bolide.printoptions(precision=1):
+        ...     print(bolide.ones(2) / 3)
+
+    Reference: torch.printoptions.
+    """
+    before = get_printoptions()
+    set_printoptions(**options)
+    try:
+        yield
+    finally:
+        set_printoptions(**before)

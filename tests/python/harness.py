@@ -135,8 +135,8 @@ def compute_dtype(dtype):
 
 
 def result_dtype(row, dtype):
-    if row.result == "boolean":
-        return "bool"
+    if row.result == "boolean":  # as PyTorch documents, any and all of uint8 are uint8
+        return "uint8" if dtype == "uint8" and row.name in ("any", "all") else "bool"
     if row.result == "floating":
         return dtype if dtype in FLOATS + COMPLEX else "float32"
     if row.result == "sum":

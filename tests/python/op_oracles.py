@@ -176,6 +176,38 @@ def extreme(values, places):
     return found
 
 
+# ---- scans ------------------------------------------------------------------------------------------
+
+
+def scan(function):
+    return lambda x, dim: x if x.ndim == 0 else function.accumulate(x, axis=dim)
+
+
+def scan_size(x, dim):
+    """What the rounding of a running sum is in proportion to."""
+    return scan(np.add)(abs(np.asarray(x, np.float64)), dim)
+
+
+def running_extreme(function):
+    """cummax and cummin of numbers without NaN: the values, and the last place of equal ones."""
+
+    def found(x, dim):
+        if x.ndim == 0:
+            return x, np.int64(0)
+        values = (np.maximum if function is np.fmax else np.minimum).accumulate(x, axis=dim)
+        shape = [-1 if d == dim % x.ndim else 1 for d in range(x.ndim)]
+        steps = np.arange(x.shape[dim]).reshape(shape)
+        return values, np.maximum.accumulate(np.where(x == values, steps, 0), axis=dim)
+
+    return found
+
+
+def nanmean(x, dim=None, keepdim=False):
+    there = ~np.isnan(x)
+    total = reduction(np.sum)(np.where(there, x, 0), dim, keepdim)
+    return total / reduction(np.sum)(there, dim, keepdim)
+
+
 # ---- shapes --------------------------------------------------------------------------------------
 
 

@@ -378,19 +378,22 @@ ELSEWHERE = {
     # creation, conversion to and from Python: test_tensor.py
     **dict.fromkeys(
         "tensor as_tensor empty zeros ones full empty_strided empty_like zeros_like ones_like full_like new_empty new_zeros "
+        "new_empty_strided logspace scalar_tensor asarray fill "
         "new_ones new_full new_tensor arange linspace eye from_numpy frombuffer from_dlpack numpy item tolist".split(),
         "makes a tensor, or something else of one",
     ),
     # what a tensor says about itself
     **dict.fromkeys(
         "size stride numel nelement dim ndimension element_size storage_offset data_ptr get_device is_contiguous "
-        "is_floating_point is_complex is_signed is_tensor is_pinned pin_memory allclose equal".split(),
+        "is_floating_point is_complex is_signed is_tensor is_pinned pin_memory allclose equal is_inference is_same_size "
+        "is_nonzero type".split(),
         "gives a Python value",
     ),
     # random numbers
     **dict.fromkeys(
         "rand randn rand_like randn_like randint randperm normal bernoulli uniform_ normal_ bernoulli_ dropout manual_seed "
-        "initial_seed get_rng_state set_rng_state".split(),
+        "initial_seed get_rng_state set_rng_state seed randint_like poisson multinomial exponential_ geometric_ cauchy_ "
+        "log_normal_ random_".split(),
         "random: by statistics, in test_random.py",
     ),
     # autograd
@@ -400,14 +403,17 @@ ELSEWHERE = {
         "part of autograd",
     ),
     **dict.fromkeys(
-        "to cpu cuda type_as float double half bfloat16 long int short char byte bool".split(),
+        "to cpu cuda type_as float double half bfloat16 long int short char byte bool cfloat cdouble".split(),
         "test_conversion above",
     ),
     **dict.fromkeys(
-        "get_num_threads set_num_threads get_default_dtype set_default_dtype result_type promote_types".split(),
+        "get_num_threads set_num_threads get_default_dtype set_default_dtype result_type promote_types "
+        "can_cast".split(),
         "a setting or a question",
     ),
     "masked_fill_": "masked_fill and copy_",
+    **dict.fromkeys("clamp_min_ clamp_max_ cumsum_ cumprod_".split(), "the pure form and copy_"),
+    **dict.fromkeys("var_mean std_mean".split(), "var and std, with mean: test_behaviour.py"),
     "concat": "alias of cat",
     "record_stream": "about memory and streams, no op",
     "to_dlpack": "test_dlpack.py",

@@ -127,3 +127,73 @@ def kaiming_normal_(
         return tensor
     std = calculate_gain(nonlinearity, a) / math.sqrt(_fan(tensor, mode))
     return normal_(tensor, 0.0, std, generator)
+
+
+def trunc_normal_(
+    tensor: Tensor,
+    mean: float = 0.0,
+    std: float = 1.0,
+    a: float = -2.0,
+    b: float = 2.0,
+    generator=None,
+) -> Tensor:
+    """Normal values of [a, b]: what lies outside is drawn again."""
+
+    def distribution(bound):
+        return (1 + math.erf((bound - mean) / (std * math.sqrt(2)))) / 2
+
+    inside = distribution(b) - distribution(a)
+    with bolide.no_grad():
+        values = bolide.empty_like(tensor, dtype=bolide.float64)
+        if inside < 0.05:  # drawing again would take long
+            values.uniform_(**_generator(generator))
+            values = _quantile(values, distribution(a), inside, a, b, mean, std)
+        else:
+            values.normal_(mean, std, **_generator(generator))
+            outside = (values < a) | (values > b)
+            while bool(outside.any()):
+                again = bolide.empty_like(values).normal_(mean, std, **_generator(generator))
+                values = bolide.where(outside, again, values)
+                outside = (values < a) | (values > b)
+        return tensor.copy_(values).clamp_(a, b)  # rounding may lead out again
+
+
+def _quantile(uniform, low, inside, a, b, mean, std):
+    """Where the normal distribution function is low + uniform * inside, by bisection of [a, b]."""
+    target = low + uniform * inside
+    left, right = bolide.full_like(uniform, a), bolide.full_like(uniform, b)
+    for _ in range(60):
+        middle = (left + right) / 2
+        below = (1 + bolide.erf((middle - mean) / (std * math.sqrt(2)))) / 2 < target
+        left, right = bolide.where(below, middle, left), bolide.where(below, right, middle)
+    return (left + right) / 2
+
+
+def dirac_(tensor: Tensor, groups: int = 1) -> Tensor:
+    """Fill a convolution's weight so that it keeps as many input channels as it can."""
+    if tensor.ndim not in (3, 4, 5):
+        raise ValueError("Only tensors with 3, 4, or 5 dimensions are supported")
+    if tensor.shape[0] % groups:
+        raise ValueError("dim 0 must be divisible by groups")
+    each = tensor.shape[0] // groups
+    centre = tuple(size // 2 for size in tensor.shape[2:])
+    with bolide.no_grad():
+        tensor.zero_()
+        for group in range(groups):
+            for channel in range(min(each, tensor.shape[1])):
+                tensor[(group * each + channel, channel, *centre)] = 1
+        return tensor
+
+
+def sparse_(tensor: Tensor, sparsity: float, std: float = 0.01, generator=None) -> Tensor:
+    """Fill a matrix with normal values, of which a share of ``sparsity`` in each column is zero (Martens, 2010)."""
+    if tensor.ndim != 2:
+        raise ValueError("Only tensors with 2 dimensions are supported")
+    rows, columns = tensor.shape
+    zeros = math.ceil(sparsity * rows)
+    with bolide.no_grad():
+        tensor.normal_(0, std, **_generator(generator))
+        for column in range(columns):
+            places = bolide.randperm(rows, device=tensor.device, **_generator(generator))[:zeros]
+            tensor[places, column] = 0
+        return tensor

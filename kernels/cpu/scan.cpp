@@ -1,0 +1,87 @@
+// scan.cpp - running sums, products and extremes along one dimension (scan.h); compiled once per ISA.
+//
+// Along memory a row goes through blocks that are loaded, scanned and stored; across it a panel of neighbouring
+// columns moves down together. Each row or column is taken in order, so threads change nothing.
+#include "kernels/cpu/convert.h"
+#include "kernels/cpu/cpu_kernels.h"
+#include "kernels/scan.h"
+#include "kernels/threads.h"
+
+namespace bolide::inline BOLIDE_ISA {
+namespace {
+
+constexpr int64_t kBlock = 512, kGrain = 16384;
+
+template <class T, class Scan>
+class Scanner {
+ public:
+  explicit Scanner(const ScanCall& call)
+      : call_(call), load_(kLoads[int(call.dtype)][int(kCompute)]), store_(kStores[int(call.out_dtype)][int(kCompute)]),
+        in_size_(item_size(call.dtype)), out_size_(item_size(call.out_dtype)) {}
+
+  void row(int64_t r) const {  // inner == 1
+    ScanState<T> state = Scan::first();
+    const int64_t n = call_.n;
+    for (int64_t done = 0; done < n; done += kBlock) {
+      const int64_t count = std::min(kBlock, n - done), begin = call_.reverse ? n - done - count : done;
+      T block[kBlock];
+      load(r * n + begin, block, count);
+      for (int64_t k = 0; k < count; k++) {
+        const int64_t i = call_.reverse ? count - 1 - k : k;
+        state = Scan::combine(state, {block[i], begin + i});
+        block[i] = state.value;
+        if (call_.places) call_.places[r * n + begin + i] = state.place;
+      }
+      store(block, r * n + begin, count);
+    }
+  }
+  void columns(int64_t outer, int64_t first, int64_t count) const {  // up to kBlock of them
+    ScanState<T> states[kBlock];
+    std::fill_n(states, count, Scan::first());
+    for (int64_t k = 0; k < call_.n; k++) {
+      const int64_t i = call_.reverse ? call_.n - 1 - k : k, at = (outer * call_.n + i) * call_.inner + first;
+      T block[kBlock];
+      load(at, block, count);
+      for (int64_t j = 0; j < count; j++) {
+        states[j] = Scan::combine(states[j], {block[j], i});
+        block[j] = states[j].value;
+        if (call_.places) call_.places[at + j] = states[j].place;
+      }
+      store(block, at, count);
+    }
+  }
+
+ private:
+  static constexpr Compute kCompute = std::is_same_v<T, double> ? Compute::F64 : Compute::I64;
+  void load(int64_t at, T* block, int64_t count) const {
+    load_(static_cast<const char*>(call_.x) + at * in_size_, 1, block, count);
+  }
+  void store(const T* block, int64_t at, int64_t count) const {
+    store_(block, static_cast<char*>(call_.out) + at * out_size_, 1, count);
+  }
+  const ScanCall& call_;
+  const LoadRun load_;
+  const StoreRun store_;
+  const int64_t in_size_, out_size_;
+};
+
+}  // namespace
+
+void scan(const ScanCall& call) {
+  with_scan(call, [&]<class T, class Scan>(T, Scan) {
+    const Scanner<T, Scan> scanner(call);
+    if (call.inner == 1) {
+      parallel_rows(call.outer, kGrain / std::max<int64_t>(call.n, 1), [&](int64_t begin, int64_t end) {
+        for (int64_t r = begin; r < end; r++) scanner.row(r);
+      });
+      return;
+    }
+    const int64_t panels = (call.inner + kBlock - 1) / kBlock;
+    parallel(call.outer * panels, [&](int64_t chunk) {
+      const int64_t first = chunk % panels * kBlock;
+      scanner.columns(chunk / panels, first, std::min(kBlock, call.inner - first));
+    });
+  });
+}
+
+}  // namespace bolide::inline BOLIDE_ISA

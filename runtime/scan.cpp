@@ -1,0 +1,110 @@
+// scan.cpp - the front of the scans: cumsum, cumprod, cummax, cummin, logcumsumexp.
+#include <cmath>
+
+#include "runtime/autograd.h"
+#include "runtime/backend.h"
+#include "runtime/ops.h"
+
+namespace bolide {
+namespace {
+
+struct ScanOp {
+  ScanCall::Kind kind;
+  const char* name;
+  bool reverse = false;
+};
+
+// Along dim; `places`, if there is one, gets where each result stood.
+Tensor run_scan(const ScanOp& op, const Tensor& x, int dim, DType result, const Tensor* places = nullptr) {
+  const Tensor dense = contiguous(detach(x)), y = empty(x.sizes(), {result, x.device()});
+  if (y.numel() == 0) return y;
+  auto* kernel = backend_of(x.device().type).kernels->scan;
+  if (!kernel) raise(ErrorKind::NotImplemented, op.name, "a kernel on " + name_of(x.device()), "none");
+  ScanCall call;
+  call.kind = op.kind, call.reverse = op.reverse, call.dtype = x.dtype(), call.out_dtype = result;
+  for (int d = 0; d < x.rank(); d++) (d < dim ? call.outer : call.inner) *= d == dim ? 1 : x.size(d);
+  call.n = x.rank() ? x.size(dim) : 1;
+  call.x = dense.data(), call.out = y.data(), call.places = places ? places->data<int64_t>() : nullptr;
+  call.stream = current_stream(x.device());
+  BlockingScope scope(x.numel() >= 1 << 19);
+  kernel(call);
+  return y;
+}
+
+void check_dtype(const char* op, const Tensor& x, unsigned dtypes) {
+  if (!contains(dtypes, x.dtype()))
+    raise(ErrorKind::DType, op, dtypes == Float ? "a floating-point dtype" : "a real dtype", name_of(x.dtype()));
+}
+// Integers and bool are added and multiplied in int64.
+DType sum_dtype(DType dtype) { return contains(IntBool, dtype) ? DType::I64 : dtype; }
+
+Tensor sum_along(const Tensor& x, int dim, bool reverse) {
+  const Tensor y = run_scan({ScanCall::Sum, "cumsum", reverse}, x, dim, sum_dtype(x.dtype()));
+  record("CumsumBackward", y, {&x},
+         [&] { return [dim, reverse](const Tensor& g, Grads& grads) { grads[0] = sum_along(g, dim, !reverse); }; });
+  return y;
+}
+
+// Of the i-th element: the sum over the products from i on, without it. Where x is zero it cannot be divided out: for
+// the first zero the product is formed again with 1 in its place, behind it every product has that zero as a factor.
+Tensor cumprod_gradient(const Tensor& g, const Tensor& x, const Tensor& y, int dim) {
+  const Tensor zero = eq(x, 0), filled = where(zero, 1, x), first = logical_and(zero, eq(cumsum(zero, dim), 1));
+  const Tensor at_first = sum_along(mul(g, cumprod(where(first, 1, x), dim)), dim, true);
+  return where(zero, where(first, at_first, 0), div(sum_along(mul(g, y), dim, true), filled));
+}
+
+Tensor logsum_along(const Tensor& x, int dim, bool reverse);
+// exp(x) * sum over i of g / exp(y_i), in logarithms: each sign of g by itself.
+Tensor logsum_gradient(const Tensor& g, const Tensor& x, const Tensor& y, int dim, bool reverse) {
+  auto part = [&](const Tensor& mask, const Tensor& size) {
+    const Tensor logarithms = where(mask, sub(log(where(mask, size, 1)), y), -double(INFINITY));
+    return exp(add(logsum_along(logarithms, dim, !reverse), x));
+  };
+  return sub(part(gt(g, 0), g), part(lt(g, 0), neg(g)));
+}
+Tensor logsum_along(const Tensor& x, int dim, bool reverse) {
+  const Tensor y = run_scan({ScanCall::LogSumExp, "logcumsumexp", reverse}, x, dim, x.dtype());
+  record("LogcumsumexpBackward", y, {&x}, [&] {
+    return [x = Saved(x), y = Saved::output(y), dim, reverse](const Tensor& g, Grads& grads) {
+      grads[0] = logsum_gradient(g, x.get(), y.get(grads.node()), dim, reverse);
+    };
+  });
+  return y;
+}
+
+ValuesIndices extreme(const ScanOp& op, const Tensor& x, int64_t dim) {
+  check_dtype(op.name, x, Any);
+  const int d = wrap_dim(op.name, dim, x.rank());
+  const Tensor places = empty(x.sizes(), {DType::I64, x.device()});
+  const Tensor values = run_scan(op, x, d, x.dtype(), &places);
+  if (!wants_grad({&x})) return {values, places};
+  return {x.rank() ? gather(x, d, places) : clone(x), places};
+}
+
+}  // namespace
+
+Tensor cumsum(const Tensor& input, int64_t dim, std::optional<DType> dtype) {
+  const Tensor x = dtype ? to(input, *dtype) : input;
+  check_dtype("cumsum", x, Any);
+  return sum_along(x, wrap_dim("cumsum", dim, x.rank()), false);
+}
+Tensor cumprod(const Tensor& input, int64_t dim, std::optional<DType> dtype) {
+  const Tensor x = dtype ? to(input, *dtype) : input;
+  check_dtype("cumprod", x, Any);
+  const int d = wrap_dim("cumprod", dim, x.rank());
+  const Tensor y = run_scan({ScanCall::Product, "cumprod"}, x, d, sum_dtype(x.dtype()));
+  record("CumprodBackward", y, {&x}, [&] {
+    return [x = Saved(x), y = Saved::output(y), d](const Tensor& g, Grads& grads) {
+      grads[0] = cumprod_gradient(g, x.get(), y.get(grads.node()), d);
+    };
+  });
+  return y;
+}
+Tensor logcumsumexp(const Tensor& x, int64_t dim) {
+  check_dtype("logcumsumexp", x, Float);
+  return logsum_along(x, wrap_dim("logcumsumexp", dim, x.rank()), false);
+}
+ValuesIndices cummax(const Tensor& x, int64_t dim) { return extreme({ScanCall::Largest, "cummax"}, x, dim); }
+ValuesIndices cummin(const Tensor& x, int64_t dim) { return extreme({ScanCall::Smallest, "cummin"}, x, dim); }
+
+}  // namespace bolide

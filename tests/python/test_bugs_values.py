@@ -1,0 +1,344 @@
+"""Group D of the tests taken from real bugs of other libraries: NaN, integers, dtypes, random numbers, precision.
+
+Ids as in the list of bugs. The emulated CUDA device runs the same tests, so what holds here holds on both; D3 to D5
+(sorting) and D18 (scatter) belong to files of those ops.
+"""
+
+import ctypes
+import math
+import subprocess
+import sys
+
+import bolide
+import numpy as np
+import pytest
+from conftest import DEVICE
+
+FLOATS = ("float16", "bfloat16", "float32", "float64")
+SIGNED = ("int8", "int16", "int32", "int64")
+INTEGERS = ("uint8", *SIGNED)
+NAN, INF = math.nan, math.inf
+
+
+def tensor(values, dtype=None):
+    return bolide.tensor(values, dtype=dtype and getattr(bolide, dtype), device=DEVICE)
+
+
+# ---- NaN -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("dtype", FLOATS)
+@pytest.mark.parametrize("n", [1, 7, 63, 64, 65, 129, 4097])
+def test_d1_nan_is_never_dropped(n, dtype):
+    for place in sorted({0, 1, n // 2, 31, 32, 63, 64, n - 1} & set(range(n))):
+        x = bolide.linspace(-2, 2, n, dtype=getattr(bolide, dtype), device=DEVICE)
+        x[place] = NAN
+        for found in (x.max(), x.min(), x.amax(), x.amin(), x.aminmax().min, x.aminmax().max):
+            assert math.isnan(found.item())
+        for found in (x.max(0), x.min(0)):
+            assert math.isnan(found.values.item()) and found.indices.item() == place
+        for name in ("cummax", "cummin"):
+            values, places = getattr(x, name)(0)
+            assert values.isnan().tolist() == [i >= place for i in range(n)]
+            assert places[place:].tolist() == [place] * (n - place)
+        for found in (x.clamp(-1, 1), x.clamp(min=-1), x.clamp(max=1), bolide.maximum(x, x * 0), bolide.minimum(x * 0, x), bolide.relu(x)):  # fmt: skip
+            assert found.isnan().nonzero().flatten().tolist() == [place]
+        columns = x.unsqueeze(1).expand(n, 9).contiguous()
+        assert columns.amax(0).isnan().tolist() == [True] * 9
+        assert columns.argmin(0).tolist() == [place] * 9
+
+
+@pytest.mark.parametrize("dtype", FLOATS)
+def test_d2_the_first_of_several_nan_wins(dtype):
+    for n, places in [(10, (3, 7)), (200, (64, 65, 199)), (5000, (4096, 4097)), (3, (0, 1, 2))]:
+        x = bolide.zeros(n, dtype=getattr(bolide, dtype), device=DEVICE)
+        x[list(places)] = NAN
+        assert x.argmax().item() == x.argmin().item() == places[0]
+        assert x.max(0).indices.item() == x.min(0).indices.item() == places[0]
+        rows = bolide.stack([x, x * 0, x])
+        assert rows.argmax(1).tolist()[::2] == [places[0]] * 2
+    ties = tensor([1.0, 5.0, 5.0, 1.0], dtype)
+    assert ties.argmax().item() == 1 and ties.argmin().item() == 0
+
+
+# ---- integers ------------------------------------------------------------------------------------
+
+
+def wrapped(value, dtype):
+    limits = bolide.iinfo(getattr(bolide, dtype))
+    value &= 2**limits.bits - 1
+    return value - 2**limits.bits if limits.min and value >= 2 ** (limits.bits - 1) else value
+
+
+@pytest.mark.parametrize("dtype", INTEGERS)
+@pytest.mark.parametrize("n", [1, 3, 64, 67])
+def test_d6_division_at_the_extremes_is_defined(dtype, n):
+    """The smallest by -1 wraps round to itself; by zero all give 0; no signal."""
+    limits = bolide.iinfo(getattr(bolide, dtype))
+    low = bolide.full((n,), limits.min, dtype=getattr(bolide, dtype), device=DEVICE)
+    ones, zeros = bolide.ones_like(low), bolide.zeros_like(low)
+    if limits.min:
+        for divisor in (-ones, -1):
+            assert bolide.floor_divide(low, divisor).tolist() == [limits.min] * n
+            assert bolide.div(low, divisor, rounding_mode="floor").tolist() == [limits.min] * n
+            assert bolide.remainder(low, divisor).tolist() == [0] * n
+            assert bolide.fmod(low, divisor).tolist() == [0] * n
+    for x in (low, ones, -ones):
+        for divisor in (zeros, 0):
+            assert bolide.floor_divide(x, divisor).tolist() == (x // divisor).tolist() == [0] * n
+            assert bolide.remainder(x, divisor).tolist() == (x % divisor).tolist() == [0] * n
+            assert bolide.fmod(x, divisor).tolist() == [0] * n
+
+
+@pytest.mark.parametrize("dtype", SIGNED + FLOATS)
+def test_d7_signs_of_quotients_and_remainders(dtype):
+    values = [7, -7, 8, -8, 1, -1]
+    divisors = [3, -3, 2, -2, 5, -5]
+    for b in divisors:
+        x = tensor(values, dtype)
+        for divisor in (b, tensor([b] * len(values), dtype)):
+            assert (x // divisor).tolist() == [a // b for a in values]
+            assert (x % divisor).tolist() == [a % b for a in values]
+            assert bolide.fmod(x, divisor).tolist() == [math.fmod(a, b) for a in values]
+            assert bolide.div(x, divisor, rounding_mode="trunc").tolist() == [
+                int(a / b) for a in values
+            ]
+        assert (b // x).tolist() == [b // a for a in values]
+        assert (b % x).tolist() == [b % a for a in values]
+
+
+@pytest.mark.parametrize("dtype", INTEGERS)
+def test_d12_comparisons_with_numbers_out_of_range(dtype):
+    limits = bolide.iinfo(getattr(bolide, dtype))
+    values = sorted({limits.min, 0, 1, 19, limits.max})
+    x = tensor(values, dtype)
+    numbers = [-19, 19, 255, 256, 257, 300, 2**31, 2**32, 2**32 + 1, -(2**33), 2**63 - 1, -(2**63), 2**63, 2**64, 2**64 + 1, -(2**70), 2**200]  # fmt: skip
+    for number in [*numbers, limits.max + 1, limits.min - 1, limits.max, limits.min]:
+        for name in ("__lt__", "__le__", "__gt__", "__ge__", "__eq__", "__ne__"):
+            wanted = [getattr(v, name)(number) for v in values]
+            assert getattr(x, name)(number).tolist() == wanted, (name, number)
+        assert (number < x).tolist() == [number < v for v in values]
+        assert bolide.eq(
+            x, number, out=bolide.empty(len(values), dtype=bolide.bool, device=DEVICE)
+        ).tolist() == [v == number for v in values]
+    assert bolide.logical_and(x, 2**40).tolist() == [bool(v) for v in values]
+
+
+CALLS_WITH_A_NUMBER = (
+    lambda x, number: x + number,
+    lambda x, number: number * x,
+    lambda x, number: x // number,
+    lambda x, number: x.fill_(number),
+    lambda x, number: x.add(1, alpha=number),
+    lambda x, number: bolide.tensor([number], dtype=x.dtype),
+    lambda x, number: bolide.arange(number),
+    lambda x, number: bolide.full((1,), number, dtype=x.dtype),
+)
+
+
+def test_d13_integers_of_any_size():
+    for dtype in ("float32", "float64"):
+        x = tensor([1.0, 2.0], dtype)
+        for number in (2**63, 2**64, -(2**70), 10**30):
+            exact = [float(number) + 1, float(number) + 2]
+            assert (x + number).tolist() == pytest.approx(exact, rel=1e-6)
+            assert (number * x).tolist() == pytest.approx([float(number), 2.0 * number], rel=1e-6)
+            assert (x < number).tolist() == [number > 0] * 2
+            assert bolide.full(
+                (2,), number, dtype=getattr(bolide, dtype)
+            ).tolist() == pytest.approx([number] * 2)
+            assert bolide.tensor([number], dtype=getattr(bolide, dtype)).tolist() == pytest.approx(
+                [number]
+            )
+            assert bolide.fmod(x, number).tolist() == [1, 2]
+    for dtype in INTEGERS:
+        x = tensor([1, 2], dtype)
+        for number in (2**63, -(2**63) - 1, 2**64, 10**30):
+            for call in CALLS_WITH_A_NUMBER:
+                with pytest.raises(OverflowError, match=str(number)[:8]):
+                    call(x, number)
+            assert x.tolist() == [1, 2]
+    with pytest.raises(OverflowError):
+        tensor([1.0]) + 10**400
+
+
+# ---- conversions ---------------------------------------------------------------------------------
+
+
+def stored(value, dtype):
+    """How a float becomes an integer: through int32, or int64 for int64; what does not fit that is its smallest."""
+    middle = 64 if dtype == "int64" else 32
+    fits = not math.isnan(value) and -(2 ** (middle - 1)) <= math.trunc(value) < 2 ** (middle - 1) if math.isfinite(value) else False  # fmt: skip
+    return wrapped(math.trunc(value) if fits else -(2 ** (middle - 1)), dtype)
+
+
+@pytest.mark.parametrize("source", FLOATS)
+@pytest.mark.parametrize("target", INTEGERS)
+def test_d10_conversions_to_integers_are_fixed(source, target):
+    """The same for one number and for many, contiguous or not."""
+    values = [NAN, INF, -INF, 300.0, -1.0, -129.0, 2.9, -2.9, 65535.0, 1e9, -1e9, 3e9, -3e9, 1e19, -1e19, 0.0, 255.0, 256.0, 128.0]  # fmt: skip
+    x = tensor(values, source)
+    exact = x.double().tolist()
+    wanted = [stored(v, target) for v in exact]
+    dtype = getattr(bolide, target)
+    assert x.to(dtype).tolist() == wanted
+    assert x.repeat(37).to(dtype).tolist() == wanted * 37
+    assert x.repeat(6).view(6, -1).t().to(dtype).t().tolist() == [wanted] * 6
+    assert [x[i].to(dtype).item() for i in range(len(values))] == wanted
+    out = bolide.zeros(len(values), dtype=dtype, device=DEVICE)
+    assert out.copy_(x).tolist() == wanted
+    assert x.bool().tolist() == [v != 0 for v in exact]
+
+
+@pytest.mark.parametrize("target", INTEGERS)
+def test_d10_integers_narrow_by_their_low_bits(target):
+    values = [2**63 - 1, -(2**63), 300, -1, 65536 + 5, 2**32 + 7, -129]
+    found = tensor(values).repeat(11).to(getattr(bolide, target))
+    assert found.tolist() == [wrapped(v, target) for v in values] * 11
+
+
+# ---- promotion -----------------------------------------------------------------------------------
+
+
+def test_d11_promotion_commutes_and_tells_0d_from_numbers():
+    names = ("bool", *INTEGERS, *FLOATS)
+    types = [getattr(bolide, name) for name in names]
+    for a in types:
+        for b in types:
+            both = bolide.promote_types(a, b)
+            assert both is bolide.promote_types(b, a)
+            assert bolide.promote_types(both, a) is both
+            x, y = bolide.ones(2, dtype=a, device=DEVICE), bolide.ones((), dtype=b, device=DEVICE)
+            assert (x + y).dtype is (y + x).dtype is bolide.result_type(x, y)
+            rank = [0 if t is bolide.bool else 1 if not t.is_floating_point else 2 for t in (a, b)]
+            if rank[1] <= rank[0]:
+                assert (x + y).dtype is a  # a 0-d tensor of no higher category changes nothing
+    assert (tensor([1], "int32") + tensor(1.5, "float64")).dtype is bolide.float64
+    assert (tensor([1], "int32") + 1.5).dtype is bolide.float32
+    assert (tensor(1, "int8") + tensor(1, "int64")).dtype is bolide.int64
+    assert (tensor(1, "uint8") + 300).dtype is bolide.uint8
+
+
+# ---- sums ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
+@pytest.mark.parametrize("n", [257, 2049, 4096, 16384])
+def test_d8_sums_of_halfs_do_not_stall(dtype, n):
+    x = bolide.ones(n, dtype=getattr(bolide, dtype), device=DEVICE)
+    nearest = tensor(float(n), dtype).item()
+    assert x.sum().item() == nearest
+    assert x.unsqueeze(1).expand(n, 16).contiguous().sum(0).tolist() == [nearest] * 16
+    assert x.expand(3, n).sum(1).tolist() == [nearest] * 3
+    assert (x * 60).mean().item() == 60 and (x * 60).unsqueeze(1).mean(0).item() == 60
+    assert (x * 60).var().item() == 0 and x.cumsum(0)[-1].item() == nearest
+    assert x.norm().item() == pytest.approx(math.sqrt(n), rel=0.01)
+
+
+def test_d8_a_mean_whose_sum_overflows_is_finite():
+    x = bolide.full((1000,), 60000.0, dtype=bolide.float16, device=DEVICE)
+    assert x.mean().item() == tensor(60000.0, "float16").item()
+    assert math.isinf(x.sum().item()) and not math.isnan(x.std().item())
+
+
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16", "float32"])
+def test_d9_running_sums_accumulate_in_more(dtype):
+    rounding = bolide.finfo(getattr(bolide, dtype)).eps / 2
+    values = np.random.default_rng(0).uniform(-1, 1, (3, 5000))
+    x = tensor(values.tolist(), dtype)
+    exact = x.double().cpu().numpy().cumsum(1)
+    for found in (x.cumsum(1), x.t().contiguous().cumsum(0).t()):
+        error = np.abs(found.double().cpu().numpy() - exact)
+        assert (error <= rounding * np.abs(exact) * 1.01 + 1e-12).all()
+    total = x.double().exp().cumsum(1).log()
+    found = x.logcumsumexp(1).double()
+    assert float((found - total).abs().max()) <= 2 * rounding * float(total.abs().max())
+
+
+# ---- random --------------------------------------------------------------------------------------
+
+
+def test_d14_what_has_no_weight_is_never_drawn():
+    """Also where the uniform number is 0, or as near to 1 as there is."""
+    for weights in ([0.0, 1.0], [1.0, 0.0], [0.0, 1e-300, 0.0], [0.0, 0.0, 1e-38, 0.0]):
+        w = tensor(weights, "float64")
+        wanted = next(i for i, v in enumerate(weights) if v)
+        for seed in range(20):
+            bolide.manual_seed(seed)
+            assert set(bolide.multinomial(w, 2000, True).tolist()) == {wanted}
+            assert bolide.multinomial(w, 1).tolist() == [wanted]
+    uneven = tensor([0.0, 0.1, 0.2, 0.7, 0.0], "float64")
+    assert set(bolide.multinomial(uneven, 50000, True).tolist()) == {1, 2, 3}
+
+
+def test_d15_certain_events_are_exact():
+    for dtype in FLOATS:
+        kind = getattr(bolide, dtype)
+        for seed in range(5):
+            bolide.manual_seed(seed)
+            x = bolide.empty(60000, dtype=kind, device=DEVICE)
+            assert x.bernoulli_(0.0).sum().item() == 0
+            assert bool(bolide.bernoulli(x.zero_()).eq(0).all()) and bool(
+                bolide.bernoulli(x.fill_(1)).eq(1).all()
+            )
+            assert bool(x.bernoulli_(1.0).eq(1).all())
+            uniform = x.uniform_()
+            assert uniform.max().item() < 1 and uniform.min().item() >= 0
+
+
+# ---- precision -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("shape", [(64, 64, 64), (33, 129, 65), (5, 1000, 3), (1, 512, 1)])
+def test_d16_float32_products_are_float32(shape):
+    m, k, n = shape
+    random = np.random.default_rng(1)
+    a, b = random.standard_normal((m, k)), random.standard_normal((k, n))
+    x, y = tensor(a.tolist(), "float32"), tensor(b.tolist(), "float32")
+    found = (x @ y).double().cpu().numpy()
+    left, right = x.double().cpu().numpy(), y.double().cpu().numpy()
+    assert (np.abs(found - left @ right) <= 1e-6 * (np.abs(left) @ np.abs(right))).all()
+
+
+@pytest.mark.skipif(DEVICE != "cpu", reason="about the host")
+def test_d17_denormal_numbers_stay():
+    """Importing bolide and working in its threads leave the processor's rounding and denormal modes alone."""
+    program = """
+import ctypes, struct
+libm = ctypes.CDLL("libm.so.6")
+libm.fegetenv.argtypes = [ctypes.c_void_p]
+def mode():
+    environment = (ctypes.c_uint32 * 8)()
+    libm.fegetenv(environment)
+    return environment[7] & 0xFFC0  # of MXCSR: control bits; the last word of glibc's fenv_t on x86
+before = mode()
+import bolide
+bolide.set_num_threads(3)
+x = bolide.full((1 << 20,), 1e-40)
+y = x * 0.5
+assert bool((y != 0).all()), "flushed to zero"
+assert (x + x)[-1].item() > 0 and bool(((x / 4).double() > 0).all())
+assert 5e-324 * 1.0 > 0 and struct.unpack("f", struct.pack("f", 1e-40))[0] > 0
+assert mode() == before, (mode(), before)
+"""
+    subprocess.run([sys.executable, "-c", program], check=True, env=None)
+    assert ctypes.c_float(1e-40).value > 0
+
+
+READS_AND_WRITES = (
+    lambda x, index: x[index],
+    lambda x, index: bolide.index_select(x, 0, index),
+    lambda x, index: bolide.gather(x, 0, index.view(2, 1)),
+    lambda x, index: bolide.nn.functional.embedding(index, x),
+    lambda x, index: x.__setitem__(index, 5.0),
+)
+
+
+def test_d19_indices_out_of_range_are_errors():
+    x = bolide.arange(12.0, device=DEVICE).view(4, 3)
+    for bad in (4, -5, 2**31, 2**62, -(2**63)):
+        index = tensor([0, bad])
+        for call in READS_AND_WRITES:
+            with pytest.raises(IndexError):
+                call(x, index)
+    assert x.flatten().tolist() == list(range(12))
