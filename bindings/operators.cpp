@@ -76,9 +76,6 @@ Scalar only_element(const char* op, PyObject* self) {
     raise(ErrorKind::Shape, op, "a tensor of one element", str(t.numel(), " elements of shape ", t.sizes().text()));
   return item(t);
 }
-void refuse_complex(PyObject* self, const Scalar& s) {
-  if (s.kind == Scalar::Complex) raise(ErrorKind::DType, "number", "a real tensor", describe(unwrap(self)));
-}
 int truth(PyObject* self) {
   return guarded_int("bool", [&] {
     const Tensor& t = unwrap(self);
@@ -89,17 +86,21 @@ int truth(PyObject* self) {
     return s.kind <= Scalar::Int ? s.integer != 0 : s.real != 0 || s.imaginary != 0;
   });
 }
+void check_real(const char* op, const Scalar& s) {
+  check(s.imaginary == 0, ErrorKind::Runtime, op, "a number without imaginary part",
+        [&] { return str(s.real, " + ", s.imaginary, "j"); });
+}
 PyObject* to_int(PyObject* self) {
   return guarded("int", [&] {
     const Scalar s = only_element("int", self);
-    refuse_complex(self, s);
-    return s.kind == Scalar::Float ? PyLong_FromDouble(s.real) : PyLong_FromLongLong(s.integer);
+    check_real("int", s);
+    return s.kind >= Scalar::Float ? PyLong_FromDouble(s.real) : PyLong_FromLongLong(s.integer);
   });
 }
 PyObject* to_float(PyObject* self) {
   return guarded("float", [&] {
     const Scalar s = only_element("float", self);
-    refuse_complex(self, s);
+    check_real("float", s);
     return PyFloat_FromDouble(s.real);
   });
 }

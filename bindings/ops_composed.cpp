@@ -67,6 +67,7 @@ Tensor fmod(const Arg& a, const Arg& b) {
   return where(other_sign, Arg(sub(Arg(rest), b)), rest);
 }
 Tensor nan_to_num(const Tensor& x, double nan, std::optional<double> high, std::optional<double> low) {
+  if (is_complex(x.dtype())) return view_as_complex(contiguous(nan_to_num(view_as_real(x), nan, high, low)));
   if (!is_float(x.dtype())) return clone(x);
   const double most = x.dtype() == DType::F64    ? std::numeric_limits<double>::max()
                       : x.dtype() == DType::F16  ? 65504.0

@@ -12,16 +12,30 @@ using OptionalInt = std::optional<int64_t>;
 using OptionalDType = std::optional<DType>;
 using OptionalDevice = std::optional<Device>;
 
+// As PyTorch warns; a bool loses nothing.
+void warn_of_lost_parts(DType from, DType to) {
+  if (!is_complex(from) || is_complex(to) || to == DType::Bool) [[likely]]
+    return;
+  if (PyErr_WarnEx(PyExc_UserWarning, "Casting complex values to real discards the imaginary part", 1) < 0)
+    throw Raised{};
+}
+
 // ---- to ------------------------------------------------------------------------------------------------------
-Tensor to_dtype(const Tensor& x, DType dtype, bool, bool copy, PyObject*) { return to(x, dtype, {}, copy); }
+Tensor to_dtype(const Tensor& x, DType dtype, bool, bool copy, PyObject*) {
+  warn_of_lost_parts(x.dtype(), dtype);
+  return to(x, dtype, {}, copy);
+}
 Tensor to_other(const Tensor& x, const Tensor& other, bool, bool copy, PyObject*) {
+  warn_of_lost_parts(x.dtype(), other.dtype());
   return to(x, other.dtype(), other.device(), copy);
 }
 Tensor to_device(const Tensor& x, OptionalDevice device, OptionalDType dtype, bool, bool copy, PyObject*) {
+  warn_of_lost_parts(x.dtype(), dtype.value_or(x.dtype()));
   return to(x, dtype, device, copy);
 }
 template <DType kDType>
 Tensor as_dtype(const Tensor& x, PyObject*) {
+  warn_of_lost_parts(x.dtype(), kDType);
   return to(x, kDType, {});
 }
 Tensor to_cpu(const Tensor& x, PyObject*) { return to(x, {}, Device{}); }
@@ -44,13 +58,19 @@ PyObject* type_of_tensor(const Tensor& x, PyObject* wanted, bool) {
     if (text.substr(text.find('.') + 1) == kTypeNames[t]) return wrap(to(x, DType(t), Device{}));
   raise(ErrorKind::Value, "type", "the name of a type, as 'bolide.FloatTensor'", str("'", text, "'"));
 }
-Tensor type_as(const Tensor& x, const Tensor& other) { return to(x, other.dtype(), other.device()); }
+Tensor type_as(const Tensor& x, const Tensor& other) {
+  warn_of_lost_parts(x.dtype(), other.dtype());
+  return to(x, other.dtype(), other.device());
+}
 
 // ---- copies, fills -------------------------------------------------------------------------------------------
 Tensor clone_tensor(const Tensor& x, PyObject*) { return clone(x); }
 Tensor make_contiguous(const Tensor& x, PyObject*) { return contiguous(x); }
 Tensor detach_tensor(const Tensor& x) { return detach(x); }
-void copy_into(const Tensor& self, const Tensor& source, bool) { copy_(self, source); }
+void copy_into(const Tensor& self, const Tensor& source, bool) {
+  warn_of_lost_parts(source.dtype(), self.dtype());
+  copy_(self, source);
+}
 void fill_value(const Tensor& self, const Arg& value) {
   if (!value.tensor) return fill_(self, value.scalar);
   check(value.tensor->rank() == 0, ErrorKind::Shape, "fill_", "a number or a 0-d tensor",

@@ -57,7 +57,12 @@ void scale(Inputs& in, int i, PyObject* factor, const char* name) {
   for (int k = 0; k < in.count; k++) integral &= !is_differentiable(dtype_of_arg(in.args[k]));
   check(!integral || s.kind <= Scalar::Int, ErrorKind::DType, name, "an integer for tensors of integers",
         [&] { return str(s.real); });
-  if (in.args[i].tensor) in.set(i, mul(in.args[i], Arg(s)));
+  bool complex = s.kind != Scalar::Complex;
+  for (int k = 0; k < in.count; k++) complex |= is_complex(dtype_of_arg(in.args[k]));
+  check(complex, ErrorKind::Runtime, name, "a real number for real tensors",
+        [&] { return std::string("a complex one"); });
+  if (in.args[i].tensor || s.kind == Scalar::Complex || in.args[i].scalar.kind == Scalar::Complex)
+    in.set(i, mul(in.args[i], Arg(s)));
   else if (s.kind <= Scalar::Int && in.args[i].scalar.kind <= Scalar::Int)
     in.args[i] = Arg(int64_t(uint64_t(in.args[i].scalar.integer) * uint64_t(s.integer)));
   else in.args[i] = Arg(in.args[i].scalar.real * s.real);
@@ -238,6 +243,7 @@ std::string doc_of(const OpInfo& info, const std::string& name) {
   out += "\n\nInputs broadcast to one shape, and their dtypes are promoted. Computes in " + dtypes_text(info.dtypes);
   out += info.result == Result::boolean    ? "; gives bool."
          : info.result == Result::floating ? "; other inputs become float32."
+         : info.result == Result::real     ? "; of complex numbers it gives real ones."
                                            : ".";
   out +=
       "\n\nRaises: ShapeError if the shapes do not broadcast; DTypeError for a dtype that it cannot compute in."
@@ -331,7 +337,9 @@ std::string dtypes_text(unsigned set) {
   if (set == Int) return "integer dtypes";
   if (set == IntBool) return "integer dtypes and bool";
   if (set == Number) return "integer and floating dtypes";
+  if (set == kEveryDType) return "every dtype";
   if (set == Any) return "all dtypes but complex ones";
+  if (set & Complex && set != Complex) return dtypes_text(set & ~Complex) + " and complex dtypes";
   std::string out;
   for (int i = 0; i < kDTypeCount; i++)
     if (contains(set, DType(i))) out += (out.empty() ? "" : ", ") + std::string(kDTypeNames[i]);

@@ -26,6 +26,8 @@ Tensor place_of_min(const Tensor& x, OptionalInt dim, bool keepdim) { return arg
 
 // ---- var, std ------------------------------------------------------------------------------------------------
 Tensor variance(const Tensor& x, const OptionalDims& dims, double correction, bool keepdim) {
+  if (is_complex(x.dtype()))
+    return add(variance(real(x), dims, correction, keepdim), variance(imag(x), dims, correction, keepdim));
   return reduce(ReductionOp::var, x, dims, keepdim, {}, correction);
 }
 template <bool root>
@@ -66,15 +68,16 @@ double order_of_norm(PyObject* p) {
 }
 Tensor norm(const Tensor& x, PyObject* p, const OptionalDims& dims, bool keepdim, OptionalDType dtype) {
   const Tensor values = dtype ? to(x, *dtype) : x;
-  check(is_float(values.dtype()), ErrorKind::DType, "norm", "a floating-point dtype",
+  check(is_differentiable(values.dtype()), ErrorKind::DType, "norm", "a floating-point or complex dtype",
         [&] { return std::string(name_of(values.dtype())); });
   const double order = order_of_norm(p);
-  if (order == 2) return sqrt(sum(square(values), dims, keepdim));
+  if (order == 2 && !is_complex(values.dtype())) return sqrt(sum(square(values), dims, keepdim));
   const Tensor sizes = abs(values);
+  if (order == 2) return sqrt(sum(square(sizes), dims, keepdim));
   if (order == 1) return sum(sizes, dims, keepdim);
   if (order == INFINITY) return amax(sizes, dims, keepdim);
   if (order == -INFINITY) return amin(sizes, dims, keepdim);
-  if (order == 0) return to(sum(ne(sizes, 0), dims, keepdim), values.dtype());
+  if (order == 0) return to(sum(ne(sizes, 0), dims, keepdim), sizes.dtype());
   return pow(sum(pow(sizes, order), dims, keepdim), 1 / order);
 }
 Tensor count_nonzero(const Tensor& x, const OptionalDims& dims) { return sum(ne(x, 0), dims); }

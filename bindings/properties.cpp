@@ -44,6 +44,29 @@ PyObject* matrix_transposed(PyObject* self, void*) {
   });
 }
 
+PyObject* real_part(PyObject* self, void*) {
+  return guarded("real", [&] { return wrap(real(unwrap(self))); });
+}
+PyObject* imaginary_part(PyObject* self, void*) {
+  return guarded("imag", [&] { return wrap(imag(unwrap(self))); });
+}
+int set_real_part(PyObject* self, PyObject* value, void*) {
+  return guarded_int("real", [&] { return copy_(real(unwrap(self)), Convert<Tensor>::get(value)), 0; });
+}
+int set_imaginary_part(PyObject* self, PyObject* value, void*) {
+  return guarded_int("imag", [&] { return copy_(imag(unwrap(self)), Convert<Tensor>::get(value)), 0; });
+}
+template <bool matrix>
+PyObject* conjugate_transposed(PyObject* self, void*) {
+  const char* name = matrix ? "H" : "mH";
+  return guarded(name, [&] {
+    const Tensor& x = unwrap(self);
+    check(matrix ? x.rank() == 2 : x.rank() >= 2, ErrorKind::Runtime, name,
+          matrix ? "a matrix" : "at least two dimensions", [&] { return x.sizes().text(); });
+    return wrap(conj(transpose(x, -2, -1)));
+  });
+}
+
 // ---- autograd ------------------------------------------------------------------------------------------------
 PyObject* requires_grad(PyObject* self, void*) { return PyBool_FromLong(unwrap(self).requires_grad()); }
 int set_requires(PyObject* self, PyObject* value, void*) {
@@ -112,6 +135,10 @@ const std::vector<Property>& tensor_properties() {
       {"layout", layout, nullptr, "Any", "bolide.strided."},
       {"T", transposed, nullptr, "Tensor", "With the order of dimensions reversed: a view."},
       {"mT", matrix_transposed, nullptr, "Tensor", "With the last two dimensions swapped: a view."},
+      {"H", conjugate_transposed<true>, nullptr, "Tensor", "Of a matrix, the conjugate transpose."},
+      {"mH", conjugate_transposed<false>, nullptr, "Tensor", "The last two dimensions swapped, and conjugated."},
+      {"real", real_part, set_real_part, "Tensor", "The real parts: a view; of a real tensor itself."},
+      {"imag", imaginary_part, set_imaginary_part, "Tensor", "The imaginary parts of complex numbers: a view."},
       {"requires_grad", requires_grad, set_requires, "bool", "Does backward() compute a gradient for it?"},
       {"grad", gradient, set_gradient, "Tensor | None", "The gradient that backward() has collected, or None."},
       {"grad_fn", history, nullptr, "Any", "The node of the graph that it came from, or None."},

@@ -7,7 +7,8 @@ include_guard(DIRECTORY)
 #   file | name of the shard | its definitions, by commas
 set(BOLIDE_CUDA_SHARDS)
 foreach(type "f16;F16;float" "bf16;BF16;float" "f32;float;float" "f64;double;double"
-             "i32;int32_t;int32_t" "i64;int64_t;int64_t")
+             "i32;int32_t;int32_t" "i64;int64_t;int64_t" "c64;C64;C64"
+             "c128;C128;C128")
   list(GET type 0 table)
   list(GET type 1 stored)
   list(GET type 2 compute)

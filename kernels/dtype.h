@@ -61,6 +61,7 @@ inline constexpr unsigned kEveryDType = Any | Complex;
 constexpr bool is_float(DType t) { return contains(Float, t); }
 constexpr bool is_integer(DType t) { return contains(Int, t); }
 constexpr bool is_complex(DType t) { return contains(Complex, t); }
+constexpr DType real_type(DType t) { return t == DType::C64 ? DType::F32 : t == DType::C128 ? DType::F64 : t; }
 constexpr bool is_differentiable(DType t) { return contains(Float | Complex, t); }
 
 // What the loops compute in: half types in float, small integers and bool in int32.

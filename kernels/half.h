@@ -47,6 +47,10 @@ BOLIDE_FN void from_float(float x, F16& y) {
 #endif
 }
 
+template <class S>
+inline constexpr bool kIsHalf = std::is_same_v<S, F16> || std::is_same_v<S, BF16>;
+
+
 // A float cut to an integer. What does not fit, NaN too, gives the smallest integer, as x86's own instruction does.
 template <class I, class F>
 BOLIDE_FN I truncate_to(F x) {
@@ -60,20 +64,28 @@ BOLIDE_FN I truncate_to(F x) {
 }
 
 // One element of storage type S as compute type C and back. Integers and bool narrow modulo 2^bits; floats first
-// become int32 (int64 for int64).
+// become int32 (int64 for int64). Of a complex number a real type gets the real part.
+template <class T>
+BOLIDE_FN RealOf<T> real_of(T x) {
+  if constexpr (kIsComplex<T>) return x.real;
+  else return x;
+}
 template <class C, class S>
 BOLIDE_FN C load_as(S x) {
-  if constexpr (std::is_class_v<S>) return to_float(x);
-  else return C(x);
+  if constexpr (kIsHalf<S>) return to_float(x);
+  else if constexpr (kIsComplex<C>) return C(x);
+  else return C(real_of(x));
 }
 template <class S, class C>
 BOLIDE_FN S store_as(C x) {
   S y;
-  if constexpr (std::is_class_v<S>) from_float(x, y);
+  if constexpr (kIsHalf<S>) from_float(float(real_of(x)), y);
+  else if constexpr (kIsComplex<S>) y = S(x);
+  else if constexpr (std::is_same_v<S, bool> && kIsComplex<C>) y = x.real != 0 || x.imaginary != 0;
   else if constexpr (std::is_same_v<S, bool>) y = x != 0;
-  else if constexpr (std::is_integral_v<S> && std::is_floating_point_v<C>)
-    y = S(truncate_to<std::conditional_t<sizeof(S) == 8, int64_t, int32_t>>(x));
-  else y = S(x);
+  else if constexpr (std::is_integral_v<S> && std::is_floating_point_v<RealOf<C>>)
+    y = S(truncate_to<std::conditional_t<sizeof(S) == 8, int64_t, int32_t>>(real_of(x)));
+  else y = S(real_of(x));
   return y;
 }
 

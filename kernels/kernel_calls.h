@@ -46,7 +46,7 @@ struct ElementwiseCall {
   Operand slots[kMaxSlots] = {};
   Operand out = {};                  // bool where the formula is a comparison
   uint32_t scalars = 0;              // bit per slot: its data is one number in *host* memory, of the compute
-                                     // type's own dtype (float, double, int32, int64), strides all 0
+                                     // type's own dtype (float, int32, a complex one...), strides all 0
   int rank = 0;
   const int64_t* shape = nullptr;
   StreamHandle stream = {};

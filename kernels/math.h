@@ -249,6 +249,16 @@ BOLIDE_MATH hypot(Num<T> a, Num<T> b) {  // without overflow on the way; infinit
 
 BOLIDE_MATH square(Num<T> x) { return x * x; }
 
+// What complex numbers (complex.h) have more to say about.
+BOLIDE_MATH sgn(Num<T> x) { return sign(x); }
+BOLIDE_MATH angle(Num<T> x) { return select(x < 0, 3.14159265358979324, select(x == x, 0, x)); }
+BOLIDE_MATH real_part(Num<T> x) { return x; }
+BOLIDE_MATH unit_like(Num<T>) { return 0; }  // i, of a complex number
+template <class T>
+BOLIDE_FN Mask<T> not_negative(Num<T> x) {
+  return x >= 0;
+}
+
 #undef BOLIDE_LIBRARY_ALL
 #undef BOLIDE_LIBRARY
 #undef BOLIDE_MATH
@@ -290,7 +300,7 @@ BOLIDE_FN X gelu_tanh_slope(X x) {
 template <Numeric X>
 BOLIDE_FN X silu_slope(X x) {
   X s = sigmoid(x);
-  return s * (1 + x * (1 - s));
+  return conj(s * (1 + x * (1 - s)));
 }
 template <Numeric X>
 BOLIDE_FN X mish_slope(X x) {
@@ -308,6 +318,14 @@ BOLIDE_FN X pow_slope(X a, X b) {
 template <Numeric X>
 // The slope of a^b in b is a^b log(a): at a = 0 it is 0 for b >= 0 (0 log 0 is taken as 0).
 BOLIDE_FN X log_or_0(X a, X b) {
-  return select((a == 0) & (b >= 0), X(0), log(a));
+  return select((a == 0) & not_negative(b), X(0), log(a));
+}
+template <Numeric X>  // of x / |x|: what points along it changes nothing
+BOLIDE_FN X sgn_slope(X g, X x, X y) {
+  return select(x == 0, X(0), (g - real_part(g * conj(y)) * y) / abs(x));
+}
+template <Numeric X>
+BOLIDE_FN X angle_slope(X x) {
+  return select(x == 0, X(0), unit_like(x) / conj(x));
 }
 }  // namespace bolide::inline BOLIDE_ISA

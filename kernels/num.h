@@ -26,6 +26,41 @@ namespace bolide::inline BOLIDE_ISA {
 template <class T>
 struct Num;
 
+// A complex number as it is stored; kernels/complex.h has the arithmetic of Num<ComplexOf<T>>.
+template <class T>
+struct ComplexOf {
+  T real, imaginary;
+  ComplexOf() = default;
+  template <class A>
+    requires std::is_arithmetic_v<A>
+  BOLIDE_FN constexpr ComplexOf(A re) : real(T(re)), imaginary(0) {}
+  BOLIDE_FN constexpr ComplexOf(T re, T im) : real(re), imaginary(im) {}
+  template <class U>
+  BOLIDE_FN explicit constexpr ComplexOf(ComplexOf<U> z) : real(T(z.real)), imaginary(T(z.imaginary)) {}
+  friend BOLIDE_FN ComplexOf operator+(ComplexOf a, ComplexOf b) {
+    return {a.real + b.real, a.imaginary + b.imaginary};
+  }
+  friend BOLIDE_FN ComplexOf operator*(ComplexOf a, ComplexOf b) {
+    return {a.real * b.real - a.imaginary * b.imaginary, a.real * b.imaginary + a.imaginary * b.real};
+  }
+};
+using C64 = ComplexOf<float>;
+using C128 = ComplexOf<double>;
+template <class T>
+inline constexpr bool kIsComplex = false;
+template <class T>
+inline constexpr bool kIsComplex<ComplexOf<T>> = true;
+template <class T>  // float or double of a complex type, anything else as it is
+struct RealOfType {
+  using type = T;
+};
+template <class T>
+struct RealOfType<ComplexOf<T>> {
+  using type = T;
+};
+template <class T>
+using RealOf = typename RealOfType<T>::type;
+
 template <class T>
 using IntOf = std::conditional_t<sizeof(T) == 8, int64_t, int32_t>;
 

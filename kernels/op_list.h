@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "kernels/dtype.h"
+#include "kernels/complex.h"
 #include "kernels/math.h"
 
 namespace bolide {
@@ -32,7 +33,7 @@ enum class ReductionOp : uint8_t {
   kCount
 };
 
-enum class Result : uint8_t { same, sum, floating, boolean };
+enum class Result : uint8_t { same, sum, floating, boolean, real };
 enum class Forms : uint8_t { inplace, pure };
 enum class Empty : uint8_t { start, raises, nan };
 
@@ -41,7 +42,6 @@ inline namespace BOLIDE_ISA {
 struct None {};
 inline constexpr None none{};
 struct Unused {};  // stands for a number that is not there: any arithmetic with it fails to compile
-BOLIDE_FN Unused conj(Unused) { return {}; }
 
 #define BOLIDE_OP(set, rule, kinds, name, arity, scalars, text, words) \
   static constexpr unsigned kDTypes = set;                             \

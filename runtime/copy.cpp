@@ -125,7 +125,7 @@ void fill_(const Tensor& self, const Scalar& value) {
     const bool whole = value.kind <= Scalar::Int && !value.beyond;
     double number[2] = {value.real, value.imaginary};
     if (whole) std::memcpy(number, &value.integer, sizeof value.integer);
-    if (value.kind == Scalar::Complex && !is_complex(self.dtype()))
+    if (value.imaginary != 0 && !is_complex(self.dtype()))
       raise(ErrorKind::DType, "fill_", str("a number that fits ", name_of(self.dtype())), "a complex one");
     call.in = {number, whole ? DType::I64 : value.kind == Scalar::Complex ? DType::C128 : DType::F64, nullptr};
     const Dims zeros(self.rank(), 0);

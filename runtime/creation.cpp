@@ -57,6 +57,8 @@ Tensor arange(const Scalar& start, const Scalar& end, const Scalar& step, std::o
     raise(ErrorKind::Shape, "arange", "an end that the step leads to",
           str(start.real, " to ", end.real, " by ", step.real));
   const DType type = dtype.value_or(whole ? DType::I64 : default_dtype());
+  check(!is_complex(type), ErrorKind::NotImplemented, "arange", "a real dtype",
+        [&] { return std::string(name_of(type)); });
   int64_t count;
   if (whole) {
     const __int128 span = __int128(end.integer) - start.integer, by = step.integer;

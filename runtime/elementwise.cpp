@@ -32,8 +32,9 @@ struct Prepared {
 }
 
 bool keeps(DType dtype, const Scalar& s) {  // does this number leave the dtype of a tensor as it is?
-  return s.kind == Scalar::Bool ||
-         (s.kind == Scalar::Int ? dtype != DType::Bool : s.kind == Scalar::Float && is_float(dtype));
+  return s.kind == Scalar::Bool || (s.kind == Scalar::Int     ? dtype != DType::Bool
+                                    : s.kind == Scalar::Float ? is_differentiable(dtype)
+                                                              : is_complex(dtype));
 }
 
 DType promote_inputs(ElementwiseOp op, std::span<const Arg> in) {
@@ -84,10 +85,13 @@ Prepared prepare(ElementwiseOp op, const OpInfo& info, std::span<const Arg> in) 
   }
   p.dtype = promote_inputs(op, in);
   if (!contains(info.dtypes, p.dtype)) [[unlikely]] {
-    if (info.result != Result::floating || !contains(IntBool, p.dtype)) refuse_dtype(info, p.dtype);
+    const bool becomes_float = info.result == Result::floating || (info.result == Result::real && !(info.dtypes & Int));
+    if (!becomes_float || !contains(IntBool, p.dtype)) refuse_dtype(info, p.dtype);
     p.dtype = default_dtype();
   }
-  p.out_dtype = info.result == Result::boolean ? DType::Bool : p.dtype;
+  p.out_dtype = info.result == Result::boolean ? DType::Bool
+                : info.result == Result::real  ? real_type(p.dtype)
+                                               : p.dtype;
   if (op == ElementwiseOp::pow && !is_float(p.dtype) && !in[1].tensor && in[1].scalar.real < 0) [[unlikely]]
     raise(ErrorKind::Runtime, info.name, "an exponent of zero or more for integers", str(in[1].scalar.integer),
           "Make the base floating-point.");
@@ -117,6 +121,8 @@ void write_number(const char* op, const Scalar& s, Compute compute, void* to) {
     case Compute::F32: return put(float(s.real));
     case Compute::F64: return put(s.real);
     case Compute::I32: return put(whole ? int32_t(s.integer) : int32_t(s.real));
+    case Compute::C64: return put(C64(float(s.real), float(s.imaginary)));
+    case Compute::C128: return put(C128(s.real, s.imaginary));
     default: return put(whole ? s.integer : int64_t(s.real));
   }
 }
@@ -125,7 +131,7 @@ void write_number(const char* op, const Scalar& s, Compute compute, void* to) {
 struct KernelCall {
   ElementwiseCall call;
   int64_t flat_size = 0;
-  alignas(8) char numbers[kMaxSlots][16];
+  alignas(16) char numbers[kMaxSlots][16];
   static constexpr int kInlineRank = 8;
   int64_t inline_strides[kMaxSlots][kInlineRank];
   std::vector<int64_t> more_strides;
@@ -146,9 +152,8 @@ struct KernelCall {
         call.slots[s] = {t->data(), t->dtype(), flat ? &kOne : broadcast(*t, out, s)};
         continue;
       }
-      constexpr DType kOwn[] = {DType::F32, DType::F64, DType::I32, DType::I64};
+      constexpr DType kOwn[] = {DType::F32, DType::F64, DType::I32, DType::I64, DType::C64, DType::C128};
       write_number(info.name, t ? item(*t) : slots[s]->scalar, call.compute, numbers[s]);
-      if (call.compute > Compute::I64) refuse_dtype(info, out.dtype());
       call.slots[s] = {numbers[s], kOwn[int(call.compute)], kZeros};
       call.scalars |= 1u << s;
     }
@@ -229,7 +234,7 @@ class ElementwiseNode final : public Node {
  private:
   Tensor by_formula(int k, const Tensor& g) {
     std::vector<Value> slots{Value(g)};
-    for (int i = 0; i < arity_; i++) slots.push_back(saved_[i] ? Value(saved_[i].get()) : Value(scalars_[i].real));
+    for (int i = 0; i < arity_; i++) slots.push_back(saved_[i] ? Value(saved_[i].get()) : Value(scalars_[i]));
     slots.push_back(saved_[3] ? Value(saved_[3].get(this)) : Value(0.0));
     return gradient_formula(op_, k, slots);
   }
@@ -347,6 +352,8 @@ void elementwise_(ElementwiseOp op, const Tensor& self, std::span<const Arg> oth
   check_inputs(info, in);
   check_inplace(info.name, self);
   const Prepared p = prepare(op, info, in);
+  if (info.result == Result::real && is_complex(self.dtype()))
+    raise(ErrorKind::Runtime, info.name, "a real tensor to change in place", name_of(self.dtype()));
   check_result(info, in, p, self);
   const bool recorded = should_record(info, in, self.dtype());
   const std::vector<Arg> as_given = in;
@@ -377,6 +384,11 @@ void elementwise_out(ElementwiseOp op, const Tensor& out, std::span<const Arg> i
   if (p.far && info.result == Result::boolean) [[unlikely]]
     return elementwise_out(op, out, std::span(WithInfinities(in).args, in.size()));
   check_result(info, in, p, out);
+  if (p.out_dtype == DType::Bool && out.dtype() != DType::Bool) {  // kernels write a comparison as bytes
+    GradMode off(false);
+    copy_values(out, elementwise(op, inputs));
+    return bump_version(out);
+  }
   Tensor copies[3];
   protect(out, in, copies);
   bool flat = p.model && p.flat && out.is_contiguous() && out.device() == p.device;

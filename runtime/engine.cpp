@@ -50,10 +50,15 @@ class Run {
     if (!g) {
       check(output.numel() == 1, ErrorKind::Runtime, "backward", "a gradient for an output that is not a scalar",
             [&] { return str("none for ", describe(output)); });
+      check(!is_complex(output.dtype()), ErrorKind::Runtime, "backward",
+            "a gradient for a complex output (grad can be implicitly created only for real scalar outputs)",
+            [&] { return str("none for ", describe(output)); });
       g = full_like(output, 1);
     }
     if (g.sizes() != output.sizes())
       raise(ErrorKind::Shape, "backward", str("a gradient of shape ", output.sizes().text()), g.sizes().text());
+    if (g.dtype() != output.dtype() && (is_complex(g.dtype()) || is_complex(output.dtype())))
+      raise(ErrorKind::DType, "backward", str("a gradient of ", name_of(output.dtype())), name_of(g.dtype()));
     roots_.push_back(edge.node);
     add(edge, std::move(g));
   }

@@ -48,8 +48,8 @@ Tensor mm(const Tensor& a, const Tensor& b) {
   record("MmBackward", c, {&a, &b}, [&] {
     return [a = Saved(b.requires_grad() ? a : Tensor()), b = Saved(a.requires_grad() ? b : Tensor())](const Tensor& g,
                                                                                                       Grads& grads) {
-      if (grads.needs(0)) grads[0] = mm(g, transpose(b.get(), 0, 1));
-      if (grads.needs(1)) grads[1] = mm(transpose(a.get(), 0, 1), g);
+      if (grads.needs(0)) grads[0] = mm(g, conj(transpose(b.get(), 0, 1)));
+      if (grads.needs(1)) grads[1] = mm(conj(transpose(a.get(), 0, 1)), g);
     };
   });
   return c;
@@ -66,8 +66,8 @@ Tensor bmm(const Tensor& a, const Tensor& b) {
   record("BmmBackward", c, {&a, &b}, [&] {
     return [a = Saved(b.requires_grad() ? a : Tensor()), b = Saved(a.requires_grad() ? b : Tensor())](const Tensor& g,
                                                                                                       Grads& grads) {
-      if (grads.needs(0)) grads[0] = bmm(g, transpose(b.get(), 1, 2));
-      if (grads.needs(1)) grads[1] = bmm(transpose(a.get(), 1, 2), g);
+      if (grads.needs(0)) grads[0] = bmm(g, conj(transpose(b.get(), 1, 2)));
+      if (grads.needs(1)) grads[1] = bmm(conj(transpose(a.get(), 1, 2)), g);
     };
   });
   return c;
@@ -131,8 +131,8 @@ Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias) {
   record("LinearBackward", y, {&x, &weight, &b}, [&] {
     return [x = Saved(weight.requires_grad() ? x : Tensor()), w = Saved(x.requires_grad() ? weight : Tensor())](
                const Tensor& g, Grads& grads) {
-      if (grads.needs(0)) grads[0] = mm(g, w.get());
-      if (grads.needs(1)) grads[1] = mm(transpose(g, 0, 1), x.get());
+      if (grads.needs(0)) grads[0] = mm(g, conj(w.get()));
+      if (grads.needs(1)) grads[1] = mm(transpose(g, 0, 1), conj(x.get()));
       if (grads.needs(2)) grads[2] = sum(g, Dims{0});
     };
   });

@@ -64,21 +64,28 @@ class Accumulator final : public Node {
 class ViewWrite final : public Node {
  public:
   ViewWrite(const Tensor& base, const Tensor& view, Ref<Node> op)
-      : Node(op->name()), base_(Geometry::of(base)), view_(Geometry::of(view)), op_(std::move(op)) {
+      : Node(op->name()), mixed_(is_complex(base.dtype()) != is_complex(view.dtype())),
+        complex_base_(mixed_ && is_complex(base.dtype())),
+        base_(mixed_ ? Geometry::of(base).in_reals() : Geometry::of(base)),
+        view_(mixed_ ? Geometry::of(view).in_reals() : Geometry::of(view)), op_(std::move(op)) {
     add_edge(gradient_edge(base));
     for (int i = 1; i < op_->edges(); i++) add_edge(op_->edge(i));
   }
   void backward(std::span<const Tensor> g, Grads& grads) override {
     if (!g[0]) return;
-    const Tensor part[] = {strided_gather(g[0], base_, view_)};
+    const bool complex_view = mixed_ && !complex_base_;
+    const Tensor whole = complex_base_ ? view_as_real(g[0]) : g[0], shown = strided_gather(whole, base_, view_);
+    const Tensor part[] = {complex_view ? view_as_complex(shown) : shown};
     Grads inner(*op_);
     op_->backward(part, inner);
     for (int i = 1; i < op_->edges(); i++) grads[i] = inner[i];
     if (!grads.needs(0)) return;
-    const Options options{g[0].dtype(), g[0].device()};
+    const Options options{whole.dtype(), whole.device()};
     const Tensor written = strided_scatter(ones(view_.sizes, options), base_, view_);
-    const Tensor before = inner[0] ? strided_scatter(inner[0], base_, view_) : zeros(base_.sizes, options);
-    grads[0] = where(eq(written, 0), g[0], before);
+    const Tensor own = inner[0] && complex_view ? view_as_real(inner[0]) : inner[0];
+    const Tensor before = own ? strided_scatter(own, base_, view_) : zeros(base_.sizes, options);
+    const Tensor all = where(eq(written, 0), whole, before);
+    grads[0] = complex_base_ ? view_as_complex(contiguous(all)) : all;
   }
   void release() override {
     op_->release();
@@ -86,6 +93,7 @@ class ViewWrite final : public Node {
   }
 
  private:
+  const bool mixed_, complex_base_;  // is one of both complex, the base? Then all is counted in reals
   const Geometry base_, view_;
   Ref<Node> op_;
 };

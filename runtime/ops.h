@@ -145,6 +145,13 @@ BOLIDE_API TensorList unbind(const Tensor& x, int64_t dim = 0);
 BOLIDE_API Tensor movedim(const Tensor& x, const Dims& source, const Dims& destination);
 BOLIDE_API Tensor flip(const Tensor& x, const Dims& dims);          // a copy
 
+// ---- views of complex numbers (complex_views.cpp) ------------------------------------------------------------
+BOLIDE_API Tensor view_as_real(const Tensor& x);                    // ..., 2: real and imaginary parts
+BOLIDE_API Tensor view_as_complex(const Tensor& x);                 // the other way; strides have to allow it
+BOLIDE_API Tensor real(const Tensor& x);                            // of a real tensor itself
+BOLIDE_API Tensor imag(const Tensor& x);
+BOLIDE_API Tensor conj(const Tensor& x);                            // a copy; of a real tensor itself
+
 // ---- indexing (indexing.cpp) ---------------------------------------------------------------------------------
 // One key of x[...]; ints and slices make a view, tensors (int64, int32, uint8 or bool masks) a copy.
 struct Key {

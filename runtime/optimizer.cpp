@@ -39,7 +39,8 @@ void check_list(const char* op, const char* what, std::span<const Tensor> parame
 }
 void check_parameters(const char* op, std::span<const Tensor> parameters) {
   for (const Tensor& p : parameters) {
-    if (!is_float(p.dtype())) raise(ErrorKind::DType, op, "floating-point parameters", name_of(p.dtype()));
+    if (!is_differentiable(p.dtype()))
+      raise(ErrorKind::DType, op, "floating-point or complex parameters", name_of(p.dtype()));
     check_writable(op, p);
     if (p.device() != parameters[0].device())
       raise(ErrorKind::Runtime, op, "parameters on one device",
@@ -49,6 +50,8 @@ void check_parameters(const char* op, std::span<const Tensor> parameters) {
 void check_number(const char* op, const char* name, double value, bool ok) {
   check(ok && std::isfinite(value), ErrorKind::Value, op, str("a valid ", name), [&] { return str(value); });
 }
+// A complex parameter is as many pairs of real ones, as in PyTorch.
+int64_t count_reals(const Tensor& p) { return p.numel() * (is_complex(p.dtype()) ? 2 : 1); }
 void changed(std::span<const Tensor> list) {
   for (const Tensor& t : list) bump_version(t);
 }
@@ -70,7 +73,7 @@ void sgd_step(std::span<const Tensor> parameters, std::span<const Tensor> gradie
   int64_t total = 0;
   for (size_t i = 0; i < parameters.size(); i++) {
     const Tensor& p = parameters[i];
-    items.push_back({p.dtype(), p.numel(), dense.use(p, true), dense.use(gradients[i], false),
+    items.push_back({real_type(p.dtype()), count_reals(p), dense.use(p, true), dense.use(gradients[i], false),
                      momentum ? dense.use(momentum_buffers[i], true) : nullptr});
     total += p.numel();
   }
@@ -109,7 +112,7 @@ void adam_step(std::span<const Tensor> parameters, std::span<const Tensor> gradi
   int64_t total = 0;
   for (size_t i = 0; i < parameters.size(); i++) {
     const Tensor& p = parameters[i];
-    items.push_back({p.dtype(), p.numel(), dense.use(p, true), dense.use(gradients[i], false),
+    items.push_back({real_type(p.dtype()), count_reals(p), dense.use(p, true), dense.use(gradients[i], false),
                      dense.use(exp_avgs[i], true), dense.use(exp_avg_sqs[i], true),
                      amsgrad ? dense.use(max_exp_avg_sqs[i], true) : nullptr});
     total += p.numel();

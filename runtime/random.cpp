@@ -22,6 +22,14 @@ Generator& generator() {
 
 void run(RandomCall call, const Tensor& out) {
   if (out.numel() == 0) return;
+  if (is_complex(out.dtype())) {  // both parts alike; together they have the variance that is asked for
+    const double mean = call.kind == RandomCall::Normal ? call.a : 0;
+    if (call.kind == RandomCall::Normal) call.a = 0, call.b *= 0.707106781186547524;
+    GradMode off(false);
+    run(call, view_as_real(out));
+    if (mean != 0) elementwise_(ElementwiseOp::add, out, std::vector<Arg>{Arg(mean)});
+    return;
+  }
   auto* kernel = backend_of(out.device().type).kernels->random;
   if (!kernel) raise(ErrorKind::NotImplemented, "random", "a kernel on " + name_of(out.device()), "none");
   const RandomState state = take_random_numbers(out.numel());
@@ -32,14 +40,15 @@ void run(RandomCall call, const Tensor& out) {
 }
 
 Tensor made(const char* op, RandomCall call, const Dims& sizes, Options o) {
-  if (!is_float(o.dtype)) raise(ErrorKind::DType, op, "a floating-point dtype", name_of(o.dtype));
+  if (!is_differentiable(o.dtype)) raise(ErrorKind::DType, op, "a floating-point or complex dtype", name_of(o.dtype));
   Tensor t = empty(sizes, o);
   run(call, t);
   return t;
 }
 
 void fill_random(const char* op, const Tensor& self, const RandomCall& call) {
-  if (!is_float(self.dtype())) raise(ErrorKind::DType, op, "a floating-point dtype", name_of(self.dtype()));
+  if (!is_differentiable(self.dtype()))
+    raise(ErrorKind::DType, op, "a floating-point or complex dtype", name_of(self.dtype()));
   check_inplace(op, self);
   const bool recorded = wants_grad({&self});
   if (self.is_contiguous()) run(call, self);
@@ -96,6 +105,8 @@ void fill_poisson(const Tensor& out, const Tensor& rates) {
 }
 
 Tensor randperm(int64_t n, Options o) {
+  check(!is_complex(o.dtype), ErrorKind::NotImplemented, "randperm", "a real dtype",
+        [&] { return std::string(name_of(o.dtype)); });
   check(n >= 0, ErrorKind::Shape, "randperm", "a number of zero or more", [&] { return str(n); });
   // Fisher and Yates, on the host: each step needs the one before.
   Tensor draws = empty({n}, {DType::F64, Device{}}), order = arange(int64_t(0), n, int64_t(1), DType::I64);

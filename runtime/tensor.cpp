@@ -157,7 +157,10 @@ Tensor from_blob(void* data, const Dims& sizes, const Dims& strides, Options o, 
 }
 
 Tensor view_of(const Tensor& t, const Dims& sizes, const Dims& strides, int64_t offset) {
-  Tensor v = make_impl(sizes, strides, t.dtype(), sizes.product(), t->storage, offset);
+  return view_of(t, sizes, strides, offset, t.dtype());
+}
+Tensor view_of(const Tensor& t, const Dims& sizes, const Dims& strides, int64_t offset, DType dtype) {
+  Tensor v = make_impl(sizes, strides, dtype, sizes.product(), t->storage, offset);
   v->contiguous = strides_are_contiguous(sizes, strides);
   v->inference = t->inference;
   return v;

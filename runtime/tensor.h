@@ -110,6 +110,8 @@ BOLIDE_API Tensor from_blob(void* data, const Dims& sizes, const Dims& strides, 
 BOLIDE_API Tensor alias(const Tensor& t);
 // A view without history; ops.h has the differentiable ones. offset is counted from the storage's start.
 BOLIDE_API Tensor view_of(const Tensor& t, const Dims& sizes, const Dims& strides, int64_t offset);
+// The same of the bytes as another dtype, in whose elements strides and offset count.
+BOLIDE_API Tensor view_of(const Tensor& t, const Dims& sizes, const Dims& strides, int64_t offset, DType dtype);
 
 // ---- checks shared by ops ------------------------------------------------------------------------------------
 // dim in [-rank, rank) as one in [0, rank); raises IndexError. A 0-d tensor has one dimension here, as in PyTorch.

@@ -280,7 +280,7 @@ Tensor as_strided(const Tensor& x, const Dims& sizes, const Dims& strides, int64
   if (!valid || (n > 0 && last >= room))
     raise(ErrorKind::Shape, "as_strided", str("a view within the storage's ", room, " elements"),
           str(sizes.text(), " with strides ", strides.text(), " from ", offset));
-  const Geometry from = Geometry::of(x), to{sizes, strides, offset};
+  const Geometry from = Geometry::of(x), to{sizes, strides, offset, x.dtype()};
   return recorded("AsStridedBackward", x, make_view(x, sizes, strides, offset),
                   [from, to](const Tensor& g) { return strided_scatter(g, from, to); });
 }
@@ -361,6 +361,10 @@ bool has_overlap(const Geometry& g) {  // could two indices be one element?
 }  // namespace
 
 Tensor strided_gather(const Tensor& x, const Geometry& base, const Geometry& view) {
+  if (is_complex(base.dtype) != is_complex(view.dtype)) {
+    const Tensor y = strided_gather(is_complex(base.dtype) ? view_as_real(x) : x, base.in_reals(), view.in_reals());
+    return is_complex(view.dtype) ? view_as_complex(y) : y;
+  }
   Tensor y = empty(view.sizes, {x.dtype(), x.device()});
   const Buffer buffer = make_buffer(base, view, {x.dtype(), x.device()});
   copy_values(buffer.show(base), x);
@@ -371,6 +375,10 @@ Tensor strided_gather(const Tensor& x, const Geometry& base, const Geometry& vie
 }
 
 Tensor strided_scatter(const Tensor& v, const Geometry& base, const Geometry& view) {
+  if (is_complex(base.dtype) != is_complex(view.dtype)) {
+    const Tensor y = strided_scatter(is_complex(view.dtype) ? view_as_real(v) : v, base.in_reals(), view.in_reals());
+    return is_complex(base.dtype) ? view_as_complex(y) : y;
+  }
   const Options options{v.dtype(), v.device()};
   Tensor y = empty(base.sizes, options);
   const Buffer buffer = make_buffer(base, view, options);

@@ -2,8 +2,8 @@
 //
 // Equal dtypes move bytes: one memcpy where both sides are dense, square tiles where the fast dimensions of
 // the two sides differ (a transpose), runs otherwise. Different dtypes go through blocks of the source's
-// compute type, as elementwise ops do. Complex numbers convert one by one.
-#include <complex>
+// compute type, as elementwise ops do.
+#include <array>
 #include <cstring>
 
 #include "kernels/cpu/convert.h"
@@ -93,7 +93,7 @@ void convert(const CopyCall& call, const Layout& l) {
   auto* from = static_cast<const char*>(call.in.data);
   auto* to = static_cast<char*>(call.out.data);
   parallel_rows(l.count, kChunk, [&](int64_t begin, int64_t end) {
-    alignas(64) std::array<char, kBlock * 8> block;
+    alignas(64) std::array<char, kBlock * 16> block;
     for (int64_t n; begin < end; begin += n) {
       n = std::min(kBlock, end - begin);
       for_each_run(l.rank, l.shape, l.strides[0], begin, n, [&](int64_t offset, int64_t length, int64_t done) {
@@ -106,35 +106,6 @@ void convert(const CopyCall& call, const Layout& l) {
   });
 }
 
-// ------------------------------------------------------------------------------------------------- complex
-std::complex<double> load_complex(const char* p, DType dtype) {
-  if (dtype == DType::C64) return *reinterpret_cast<const std::complex<float>*>(p);
-  if (dtype == DType::C128) return *reinterpret_cast<const std::complex<double>*>(p);
-  double x;
-  kLoads[int(dtype)][int(Compute::F64)](p, 1, &x, 1);
-  return x;
-}
-void store_complex(std::complex<double> x, char* p, DType dtype) {
-  if (dtype == DType::C64) *reinterpret_cast<std::complex<float>*>(p) = std::complex<float>(x);
-  else if (dtype == DType::C128) *reinterpret_cast<std::complex<double>*>(p) = x;
-  else {
-    const double real = x.real();  // the imaginary part is dropped, as everywhere in the field
-    kStores[int(dtype)][int(Compute::F64)](&real, p, 1, 1);
-  }
-}
-void convert_complex(const CopyCall& call, const Layout& l) {
-  const int64_t in_size = item_size(call.in.dtype), out_size = item_size(call.out.dtype);
-  for (int64_t i = 0; i < l.count; i++) {
-    int64_t rest = i, from = 0, to = 0;
-    for (int d = l.rank - 1; d >= 0; rest /= l.shape[d--]) {
-      from += rest % l.shape[d] * l.strides[0][d];
-      to += rest % l.shape[d] * l.strides[1][d];
-    }
-    store_complex(load_complex(static_cast<const char*>(call.in.data) + from * in_size, call.in.dtype),
-                  static_cast<char*>(call.out.data) + to * out_size, call.out.dtype);
-  }
-}
-
 }  // namespace
 
 void copy(const CopyCall& call) {
@@ -142,7 +113,6 @@ void copy(const CopyCall& call) {
   if (layout.count == 0) return;
   if (call.in.dtype == call.out.dtype)
     with_size(item_size(call.in.dtype), [&](auto t) { move<decltype(t)>(call, layout); });
-  else if (is_complex(call.in.dtype) || is_complex(call.out.dtype)) convert_complex(call, layout);
   else convert(call, layout);
 }
 

@@ -1,9 +1,11 @@
 // elementwise.cpp - brings any dtype and layout into the shape of the loops; compiled once per ISA.
 //
-// The array is taken in blocks of 1024 elements. An operand that is contiguous and of the compute type is
+// The array is taken in blocks of 1024 elements (8 KB at most). An operand that is contiguous and of the compute type is
 // read where it lies; any other is gathered, and converted, into a block of scratch that stays in L1; a
 // scalar operand fills its scratch once. So one loop per op and type serves every dtype and layout. Large
 // arrays are cut into chunks for the thread pool, by their size alone.
+#include <array>
+
 #include "kernels/cpu/convert.h"
 #include "kernels/cpu/cpu_kernels.h"
 #include "kernels/cpu/elementwise_loops.h"
@@ -14,7 +16,8 @@
 #define BOLIDE_JOIN(a, b) BOLIDE_JOIN_(a, b)
 #define BOLIDE_LOOPS(type) BOLIDE_JOIN(BOLIDE_JOIN(kLoops_, BOLIDE_ISA), type)
 namespace bolide {
-extern const OpLoops BOLIDE_LOOPS(_f32)[], BOLIDE_LOOPS(_f64)[], BOLIDE_LOOPS(_i32)[], BOLIDE_LOOPS(_i64)[];
+extern const OpLoops BOLIDE_LOOPS(_f32)[], BOLIDE_LOOPS(_f64)[], BOLIDE_LOOPS(_i32)[], BOLIDE_LOOPS(_i64)[],
+    BOLIDE_LOOPS(_c64)[], BOLIDE_LOOPS(_c128)[];
 
 inline namespace BOLIDE_ISA {
 namespace {
@@ -24,11 +27,10 @@ constexpr int kPorts = kMaxSlots + 1, kOut = kMaxSlots;
 
 Loop find_loop(const ElementwiseCall& call) {
   constexpr const OpLoops* kTables[] = {BOLIDE_LOOPS(_f32), BOLIDE_LOOPS(_f64),  // by Compute
-                                        BOLIDE_LOOPS(_i32), BOLIDE_LOOPS(_i64)};
-  if (call.compute <= Compute::I64) [[likely]] {
-    const OpLoops& loops = kTables[int(call.compute)][int(call.op)];
-    if (Loop loop = call.gradient < 0 ? loops.forward : loops.gradient[call.gradient]) return loop;
-  }
+                                        BOLIDE_LOOPS(_i32), BOLIDE_LOOPS(_i64),  //
+                                        BOLIDE_LOOPS(_c64), BOLIDE_LOOPS(_c128)};
+  const OpLoops& loops = kTables[int(call.compute)][int(call.op)];
+  if (Loop loop = call.gradient < 0 ? loops.forward : loops.gradient[call.gradient]) return loop;
   static constexpr const char* kNames[] = {
 #define UNARY(set, result, forms, name, ...) #name,
 #define UNARY_1 UNARY
@@ -41,17 +43,26 @@ Loop find_loop(const ElementwiseCall& call) {
         name_of(call.slots[call.gradient < 0 ? 0 : 1].dtype));
 }
 
-// Which formulas give a Mask, that is bytes: the boolean ops.
-bool gives_bytes(const ElementwiseCall& call) {
-  static constexpr bool kBytes[] = {
-#define UNARY(set, result, ...) Result::result == Result::boolean,
+// What the loop of a call writes: bytes for the Mask of a boolean op, else numbers of this Compute.
+struct Output {
+  bool bytes;
+  Compute compute;
+  DType dtype() const { return bytes ? DType::Bool : kComputeDTypes[int(compute)]; }
+  int64_t size() const { return bytes ? 1 : kComputeSizes[int(compute)]; }
+};
+Output output_of(const ElementwiseCall& call) {
+  static constexpr Result kResults[] = {
+#define UNARY(set, result, ...) Result::result,
 #define UNARY_1 UNARY
 #define UNARY_2 UNARY
 #define BINARY UNARY
 #define TERNARY UNARY
 #include "kernels/elementwise.def"
   };
-  return call.gradient < 0 && kBytes[int(call.op)];
+  if (call.gradient >= 0) return {false, call.compute};
+  const Result result = kResults[int(call.op)];
+  const bool real = result == Result::real && call.compute >= Compute::C64;
+  return {result == Result::boolean, real ? compute_type(real_type(kComputeDTypes[int(call.compute)])) : call.compute};
 }
 
 void copy_bytes(const void* from, char* to, int64_t stride, int64_t n) {
@@ -65,12 +76,12 @@ struct Plan {
   Collapsed<kPorts> layout;
   struct Port {
     char* data = nullptr;
-    int64_t size = 0;         // of a stored element
-    bool constant = false;    // one number for all elements
-    LoadRun load = nullptr;   // null: the loop works on the array itself
+    int64_t size = 0;  // of a stored element
+    bool constant = false;  // one number for all elements
+    LoadRun load = nullptr;  // null: the loop works on the array itself
   } ports[kPorts];
-  StoreRun store = nullptr;   // null: the loop writes the array itself
-  int64_t width, out_width;   // bytes of a number in the loop
+  StoreRun store = nullptr;  // null: the loop writes the array itself
+  int64_t width, out_width;  // bytes of a number in the loop
 
   explicit Plan(const ElementwiseCall& call)
       : loop(find_loop(call)), layout(call.rank, call.shape,
@@ -83,7 +94,6 @@ struct Plan {
       const Operand& operand = call.slots[s];
       Port& port = ports[s];
       if (!(port.data = static_cast<char*>(operand.data))) continue;
-      check_real(operand.dtype, "elementwise");
       port.size = item_size(operand.dtype);
       port.constant = true;
       for (int d = 0; d < layout.rank && port.constant; d++) port.constant = layout.strides[s][d] == 0;
@@ -91,12 +101,10 @@ struct Plan {
       if (port.constant || operand.dtype != own || !is_dense(s)) port.load = kLoads[int(operand.dtype)][compute];
     }
     ports[kOut] = {static_cast<char*>(call.out.data), item_size(call.out.dtype)};
-    const bool bytes = gives_bytes(call);
-    out_width = bytes ? 1 : width;
-    if (!is_dense(kOut) || call.out.dtype != (bytes ? DType::Bool : own)) {
-      check_real(call.out.dtype, "elementwise");
-      store = bytes ? copy_bytes : kStores[int(call.out.dtype)][compute];
-    }
+    const Output output = output_of(call);
+    out_width = output.size();
+    if (!is_dense(kOut) || call.out.dtype != output.dtype())
+      store = output.bytes ? copy_bytes : kStores[int(call.out.dtype)][int(output.compute)];
   }
   static const int64_t* strides_of(const ElementwiseCall& call, int s) {
     return call.slots[s].data ? call.slots[s].strides : nullptr;
@@ -106,15 +114,16 @@ struct Plan {
   void run(int64_t start, int64_t end) const {
     alignas(64) std::array<char, kBlock * 8> scratch[kPorts];
     const void* in[kMaxSlots] = {};
+    const int64_t block = width > 8 ? kBlock / 2 : kBlock;
     bool direct = !store;
     for (int s = 0; s < kMaxSlots; s++) {
       direct &= !ports[s].load;
       if (!ports[s].constant) continue;
       in[s] = scratch[s].data();
-      ports[s].load(ports[s].data, 0, scratch[s].data(), std::min(kBlock, end - start));
+      ports[s].load(ports[s].data, 0, scratch[s].data(), std::min(block, end - start));
     }
     for (int64_t count; start < end; start += count) {
-      count = direct ? end - start : std::min(kBlock, end - start);
+      count = direct ? end - start : std::min(block, end - start);
       for (int s = 0; s < kMaxSlots; s++)
         if (ports[s].data && !ports[s].constant) in[s] = gather(s, start, count, scratch[s].data());
       char* out = ports[kOut].data + start * ports[kOut].size;
@@ -145,10 +154,9 @@ bool run_small(const ElementwiseCall& call) {
   if (call.rank > 1) return false;
   const int64_t n = call.rank ? call.shape[0] : 1;
   if (n > 64) return false;
-  const bool bytes = gives_bytes(call);
-  const DType own = kComputeDTypes[int(call.compute) & 3];
-  if (call.out.dtype != (bytes ? DType::Bool : own) || (call.rank && call.out.strides[0] != 1)) return false;
-  alignas(64) std::array<char, 64 * 8> constants[kMaxSlots];
+  const DType own = kComputeDTypes[int(call.compute)];
+  if (call.out.dtype != output_of(call).dtype() || (call.rank && call.out.strides[0] != 1)) return false;
+  alignas(64) std::array<char, 64 * 16> constants[kMaxSlots];
   const void* in[kMaxSlots];
   for (int s = 0; s < kMaxSlots; s++) {
     const Operand& operand = call.slots[s];
@@ -157,9 +165,12 @@ bool run_small(const ElementwiseCall& call) {
     if (operand.dtype != own) return false;
     if (!call.rank || operand.strides[0] == 1) continue;
     if (operand.strides[0] != 0) return false;
-    if (item_size(own) == 4)
-      std::fill_n(reinterpret_cast<int32_t*>(constants[s].data()), n, *static_cast<int32_t*>(operand.data));
-    else std::fill_n(reinterpret_cast<int64_t*>(constants[s].data()), n, *static_cast<int64_t*>(operand.data));
+    const auto fill = [&]<class T>(T*) {
+      std::fill_n(reinterpret_cast<T*>(constants[s].data()), n, *static_cast<T*>(operand.data));
+    };
+    if (item_size(own) == 4) fill((int32_t*)nullptr);
+    else if (item_size(own) == 8) fill((int64_t*)nullptr);
+    else fill((C128*)nullptr);
     in[s] = constants[s].data();
   }
   find_loop(call)(in, call.out.data, n);

@@ -1,4 +1,4 @@
-// elementwise_loops.cpp - the loops of one compute type for one ISA: compiled twelve times with other flags.
+// elementwise_loops.cpp - the loops of one compute type for one ISA: compiled 18 times with other flags.
 //
 //   g++ ... -mavx2 -mfma -DBOLIDE_ISA=avx2 -DBOLIDE_TYPE=float -DBOLIDE_TABLE=avx2_f32 -c elementwise_loops.cpp
 //
@@ -38,7 +38,10 @@ BOLIDE_FN auto load(const T* p) {
   else return Unused{};
 }
 
-BOLIDE_FN void store(X x, T* p) { *p = x.v; }
+template <class R>
+BOLIDE_FN void store(Num<R> x, R* p) {
+  *p = x.v;
+}
 template <class M>
 BOLIDE_FN void store(Mask<M> m, uint8_t* p) {
   *p = m.v & 1;
@@ -60,6 +63,15 @@ BOLIDE_FN void store(Mask<M> m, uint8_t* p) {
     for (int64_t i = 0; i < bytes; i++) q[i] = p[i];
 }
 
+template <class Result>
+struct OutOf {
+  using type = uint8_t;  // a Mask
+};
+template <class R>
+struct OutOf<Num<R>> {
+  using type = R;  // T, or its real type
+};
+
 template <class F, int kCount, int... s>
 BOLIDE_FN void step(const T* const* p, auto* q, int64_t i, std::integer_sequence<int, s...>) {
 #pragma GCC ivdep
@@ -70,7 +82,7 @@ BOLIDE_FN void step(const T* const* p, auto* q, int64_t i, std::integer_sequence
 template <class F, int... s>
 BOLIDE_FN void run(const void* const* in, void* out, int64_t n, std::integer_sequence<int, s...> slots) {
   using Result = decltype(F::call(load<F::template kReads<s>>(nullptr)...));
-  using Out = std::conditional_t<std::is_same_v<Result, X>, T, uint8_t>;
+  using Out = typename OutOf<Result>::type;
   const T* p[] = {static_cast<const T*>(in[s])...};
   Out* q = static_cast<Out*>(out);
   int64_t i = 0, left = 0;
@@ -96,12 +108,14 @@ void loop(const void* const* in, void* out, int64_t n) {
 
 template <class O, int k>
 constexpr void add_gradient(OpLoops& loops) {
-  if constexpr (k < O::kArity && std::is_floating_point_v<T>) {
+  if constexpr (k < O::kArity && std::is_floating_point_v<RealOf<T>>) {
     if constexpr (kHasGradient<O, k>) loops.gradient[k] = loop<Gradient<O, k>>;
   }
 }
 constexpr unsigned kDTypes = std::is_same_v<T, float>     ? kSet<DType::F32>
                              : std::is_same_v<T, double>  ? kSet<DType::F64>
+                             : std::is_same_v<T, C64>     ? kSet<DType::C64>
+                             : std::is_same_v<T, C128>    ? kSet<DType::C128>
                              : std::is_same_v<T, int32_t> ? kSet<DType::Bool, DType::I32>
                                                           : kSet<DType::I64>;
 template <class O>

@@ -141,7 +141,8 @@ void index(const IndexCall& call) {
 void index_offsets(const IndexOffsetsCall& call) {
   int64_t count = 1;
   for (int d = 0; d < call.rank; d++) count *= call.shape[d];
-  for (int k = 0; k < call.keys; k++) check_real(call.indices[k].dtype, "index");
+  for (int k = 0; k < call.keys; k++)
+    if (is_complex(call.indices[k].dtype)) raise(ErrorKind::Index, "index", "integers", name_of(call.indices[k].dtype));
   if (count == 0) return;
   std::atomic<bool> wrong{false};
   parallel_rows(count, 16 * kBlock, [&](int64_t begin, int64_t end) {

@@ -1,8 +1,8 @@
 // matmul.cpp - matrix products of every dtype: cut into chunks of C, by the problem's size alone.
 //
 // Floating-point numbers go to the tiles of gemm.h (half types as floats, rounded once at the end), large
-// products of float and double to OpenBLAS where it is installed, one or two rows to loops of their own.
-// Integers and complex numbers take a plain blocked loop.
+// products of float, double and complex numbers to OpenBLAS where it is installed, one or two rows to loops of
+// their own. Integers, and smaller complex products, take a plain blocked loop.
 #include "kernels/cpu/gemm.h"
 #include "kernels/cpu/openblas.h"
 #include "kernels/cpu/types.h"
@@ -14,6 +14,7 @@ constexpr double kWorthAFork = 3e5;      // multiplications and additions of a c
 constexpr int64_t kFewRows = 80;         // are not cut: each chunk would pack all of B for them again
 constexpr int64_t kLargeSize = 192;      // rows and columns from which packing is worth sharing
 constexpr int64_t kOpenBlasSize = 768;   // from here on OpenBLAS's kernels are the faster ones
+constexpr int64_t kComplexSize = 16;     // the same of complex numbers, which have no tiles
 
 // One matrix product of a call: c = start + a b.
 template <class S>
@@ -61,15 +62,18 @@ bool fits_blas(Matrix<S> a, int64_t rows, int64_t columns) {
 }
 
 template <class S>
+bool fits_openblas(const Product<S>& p) {
+  return fits_blas(p.a, p.m, p.k) && fits_blas(p.b, p.k, p.n) && p.c_row <= 0x7fffffff && openblas();
+}
+
+template <class S>
 Way way_of(const Product<S>& p) {
   using T = ComputeOf<S>;
   const bool few = p.m <= 2 || p.n <= kWidth<T> / 2 || (p.n <= kWidth<T> && p.m <= 64);
   if (few && p.k >= 64 && p.a.column == 1 && p.b.row == 1) return Way::Dots;
   if (p.m == 1 && p.b.column == 1) return Way::RowTimesMatrix;
   if constexpr (!kIsHalf<S>)
-    if (std::min({p.m, p.n, p.k}) >= kOpenBlasSize && fits_blas(p.a, p.m, p.k) && fits_blas(p.b, p.k, p.n) &&
-        p.c_row <= 0x7fffffff && openblas())
-      return Way::OpenBlas;
+    if (std::min({p.m, p.n, p.k}) >= kOpenBlasSize && fits_openblas(p)) return Way::OpenBlas;
   return std::min(p.m, p.n) >= kLargeSize ? Way::LargeTiles : Way::Tiles;
 }
 
@@ -77,13 +81,22 @@ template <class T>
 void run_openblas(const Product<T>& p) {
   copy_start(p);
   const bool trans_a = p.a.column != 1, trans_b = p.b.column != 1;
-  const auto gemm = [] {
-    if constexpr (std::is_same_v<T, float>) return openblas()->sgemm;
-    else return openblas()->dgemm;
-  }();
-  gemm(kCblasRowMajor, trans_a ? kCblasTrans : kCblasNoTrans, trans_b ? kCblasTrans : kCblasNoTrans, int(p.m), int(p.n),
-       int(p.k), T(1), p.a.p, int(trans_a ? p.a.column : p.a.row), p.b.p, int(trans_b ? p.b.column : p.b.row),
-       T(p.start.p ? 1 : 0), p.c, int(p.c_row));
+  const int lda = int(trans_a ? p.a.column : p.a.row), ldb = int(trans_b ? p.b.column : p.b.row);
+  const int order_a = trans_a ? kCblasTrans : kCblasNoTrans, order_b = trans_b ? kCblasTrans : kCblasNoTrans;
+  const T one(1), beta(p.start.p ? 1 : 0);
+  if constexpr (kIsComplex<T>) {
+    const auto gemm = std::is_same_v<T, C64> ? openblas()->cgemm : openblas()->zgemm;
+    gemm(kCblasRowMajor, order_a, order_b, int(p.m), int(p.n), int(p.k), &one, p.a.p, lda, p.b.p, ldb, &beta, p.c,
+         int(p.c_row));
+    return;
+  } else {
+    const auto gemm = [] {
+      if constexpr (std::is_same_v<T, float>) return openblas()->sgemm;
+      else return openblas()->dgemm;
+    }();
+    gemm(kCblasRowMajor, order_a, order_b, int(p.m), int(p.n), int(p.k), one, p.a.p, lda, p.b.p, ldb, beta, p.c,
+         int(p.c_row));
+  }
 }
 
 template <class S, class T>
@@ -208,13 +221,16 @@ void multiply_rows(const Product<T>& p) {
 template <class T>
 void multiply_plainly(const MatmulCall& call) {
   const double row_work = double(call.n) * double(call.k);
-  const int64_t rows = std::clamp(int64_t(kWorthAFork / row_work) + 1, std::min<int64_t>(call.m, 16), call.m);
+  const int64_t least = kIsComplex<T> ? 256 : 16;  // OpenBLAS wants more than a few rows
+  const int64_t rows = std::clamp(int64_t(kWorthAFork / row_work) + 1, std::min(call.m, least), call.m);
   const int64_t down = (call.m + rows - 1) / rows;
   parallel(call.batch * down, [&](int64_t i) {
     Product<T> p = product_of<T>(call, i / down);
     const int64_t row = i % down * rows;
     p.m = std::min(rows, p.m - row);
     p.a = p.a.at(row, 0), p.start = p.start.at(row, 0), p.c += row * p.c_row;
+    if constexpr (kIsComplex<T>)
+      if (std::min({p.m, p.n, p.k}) >= kComplexSize && fits_openblas(p)) return run_openblas(p);
     multiply_rows(p);
   });
 }

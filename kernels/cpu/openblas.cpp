@@ -29,9 +29,11 @@ OpenBlas open_openblas() {
   const auto set_threads = reinterpret_cast<void (*)(int)>(dlsym(library, "scipy_openblas_set_num_threads"));
   const auto sgemm = reinterpret_cast<CblasGemm<float>>(dlsym(library, "scipy_cblas_sgemm"));
   const auto dgemm = reinterpret_cast<CblasGemm<double>>(dlsym(library, "scipy_cblas_dgemm"));
-  if (!set_threads || !sgemm || !dgemm) return found;  // another library of that name: left alone
+  const auto cgemm = reinterpret_cast<CblasComplexGemm>(dlsym(library, "scipy_cblas_cgemm"));
+  const auto zgemm = reinterpret_cast<CblasComplexGemm>(dlsym(library, "scipy_cblas_zgemm"));
+  if (!set_threads || !sgemm || !dgemm || !cgemm || !zgemm) return found;  // another library of that name: left alone
   set_threads(1);
-  return {sgemm, dgemm};
+  return {sgemm, dgemm, cgemm, zgemm};
 }
 
 }  // namespace

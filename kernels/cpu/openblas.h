@@ -8,11 +8,15 @@ namespace bolide {
 template <class T>
 using CblasGemm = void (*)(int order, int trans_a, int trans_b, int m, int n, int k, T alpha, const T* a, int lda,
                            const T* b, int ldb, T beta, T* c, int ldc);
+// Of cblas_cgemm and cblas_zgemm: alpha, beta and the arrays of complex numbers by address.
+using CblasComplexGemm = void (*)(int order, int trans_a, int trans_b, int m, int n, int k, const void* alpha,
+                                  const void* a, int lda, const void* b, int ldb, const void* beta, void* c, int ldc);
 inline constexpr int kCblasRowMajor = 101, kCblasNoTrans = 111, kCblasTrans = 112;
 
 struct OpenBlas {
   CblasGemm<float> sgemm = nullptr;
   CblasGemm<double> dgemm = nullptr;
+  CblasComplexGemm cgemm = nullptr, zgemm = nullptr;
 };
 
 // Null where there is none: then bolide's own kernels do all of the work. It is set to one thread, since the

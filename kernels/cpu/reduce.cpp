@@ -251,18 +251,24 @@ void find_extreme(const ReduceCall& call, const Layout& l) {
 }
 
 template <class T>
+inline constexpr unsigned kComputedIn = kIsComplex<T>                 ? Complex
+                                        : std::is_floating_point_v<T> ? Float
+                                                                      : IntBool;
+template <class T>
 void reduce_of(const ReduceCall& call) {
   const Layout l(call);
   if (l.results == 0) return;
   switch (call.op) {
 #define REDUCE(set, rule, empty, name, ...)                                                   \
   case ReductionOp::name:                                                                     \
-    if constexpr ((table<T>::name::kDTypes & (std::is_floating_point_v<T> ? Float : IntBool)) != 0) \
+    if constexpr ((table<T>::name::kDTypes & kComputedIn<T>) != 0) \
       return reduce_as<typename table<T>::name, T>(call, l);                                  \
     else break;
 #include "kernels/reduce.def"
     case ReductionOp::argmax:
-    case ReductionOp::argmin: return find_extreme<T>(call, l);
+    case ReductionOp::argmin:
+      if constexpr (!kIsComplex<T>) return find_extreme<T>(call, l);
+      else break;
     case ReductionOp::kCount: break;
   }
   raise(ErrorKind::NotImplemented, "reduce", "a dtype with a kernel on device cpu", name_of(call.in.dtype));
@@ -271,12 +277,13 @@ void reduce_of(const ReduceCall& call) {
 }  // namespace
 
 void reduce(const ReduceCall& call) {
-  check_real(call.in.dtype, "reduce");
   switch (call.compute) {
     case Compute::F32: return reduce_of<float>(call);
     case Compute::F64: return reduce_of<double>(call);
     case Compute::I32: return reduce_of<int32_t>(call);
-    default: return reduce_of<int64_t>(call);
+    case Compute::I64: return reduce_of<int64_t>(call);
+    case Compute::C64: return reduce_of<C64>(call);
+    case Compute::C128: return reduce_of<C128>(call);
   }
 }
 

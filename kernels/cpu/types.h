@@ -11,15 +11,6 @@
 
 namespace bolide::inline BOLIDE_ISA {
 
-template <class T>
-struct Complex {
-  T real, imaginary;
-  friend BOLIDE_FN Complex operator*(Complex a, Complex b) {
-    return {a.real * b.real - a.imaginary * b.imaginary, a.real * b.imaginary + a.imaginary * b.real};
-  }
-  friend BOLIDE_FN Complex operator+(Complex a, Complex b) { return {a.real + b.real, a.imaginary + b.imaginary}; }
-};
-
 template <DType>
 struct StoredType;
 #define BOLIDE_STORED(dtype, T)      \
@@ -37,15 +28,13 @@ BOLIDE_STORED(F16, F16)
 BOLIDE_STORED(BF16, BF16)
 BOLIDE_STORED(F32, float)
 BOLIDE_STORED(F64, double)
-BOLIDE_STORED(C64, Complex<float>)
-BOLIDE_STORED(C128, Complex<double>)
+BOLIDE_STORED(C64, C64)
+BOLIDE_STORED(C128, C128)
 #undef BOLIDE_STORED
 template <DType kDType>
 using Stored = typename StoredType<kDType>::type;
 
 // Half types are computed in float, everything else in itself.
-template <class S>
-inline constexpr bool kIsHalf = std::is_same_v<S, F16> || std::is_same_v<S, BF16>;
 template <class S>
 using ComputeOf = std::conditional_t<kIsHalf<S>, float, S>;
 

@@ -14,15 +14,6 @@ namespace {
 
 constexpr int kTile = 32, kTileRows = 8;
 
-template <class T>
-struct Complex {
-  T real, imaginary;
-};
-template <class C>
-inline constexpr bool kIsComplex = false;
-template <class T>
-inline constexpr bool kIsComplex<Complex<T>> = true;
-
 struct CopyArguments {
   const void* in = nullptr;
   void* out = nullptr;
@@ -99,20 +90,10 @@ void move_elements(const CopyArguments& a, StreamHandle stream) {
 
 // ---------------------------------------------------------------------------------------------- conversions
 template <class C>
-BOLIDE_FN C load_number(const void* data, DType dtype, int64_t at) {
-  if constexpr (kIsComplex<C>) return static_cast<const C*>(data)[at];
-  else return load_any<C>(data, dtype, at);
-}
-// The imaginary part is dropped where the result has none, as everywhere in the field.
-template <class C>
 BOLIDE_FN void store_number(void* data, DType dtype, int64_t at, C x) {
-  const auto parts = [&]<class T>(Complex<T>* to) {
-    if constexpr (kIsComplex<C>) to[at] = {T(x.real), T(x.imaginary)};
-    else to[at] = {T(x), T(0)};
-  };
-  if (dtype == DType::C64) return parts(static_cast<Complex<float>*>(data));
-  if (dtype == DType::C128) return parts(static_cast<Complex<double>*>(data));
-  if constexpr (kIsComplex<C>) store_any(data, dtype, at, x.real);
+  if constexpr (kIsComplex<C>) store_any(data, dtype, at, x);
+  else if (dtype == DType::C64) static_cast<C64*>(data)[at] = C64(x);
+  else if (dtype == DType::C128) static_cast<C128*>(data)[at] = C128(x);
   else store_any(data, dtype, at, x);
 }
 template <class F>
@@ -122,8 +103,8 @@ void for_compute_type(DType dtype, const F& f) {
     case Compute::F64: return f.template operator()<double>();
     case Compute::I32: return f.template operator()<int32_t>();
     case Compute::I64: return f.template operator()<int64_t>();
-    case Compute::C64: return f.template operator()<Complex<float>>();
-    case Compute::C128: return f.template operator()<Complex<double>>();
+    case Compute::C64: return f.template operator()<C64>();
+    case Compute::C128: return f.template operator()<C128>();
   }
 }
 template <class C>
@@ -131,7 +112,7 @@ __global__ void __launch_bounds__(kThreads) convert_kernel(BOLIDE_ARGUMENTS(Copy
   for (int64_t i = thread_of_grid(); i < a.layout.count; i += threads_of_grid()) {
     int64_t at[2];
     a.layout.place(i, at);
-    store_number(a.out, a.out_dtype, at[1], load_number<C>(a.in, a.in_dtype, at[0]));
+    store_number(a.out, a.out_dtype, at[1], load_any<C>(a.in, a.in_dtype, at[0]));
   }
 }
 
@@ -158,7 +139,7 @@ void fill(const CopyCall& call) {
   a.layout = Layout<1>("fill_", call.rank, call.shape, {call.out.strides});
   if (a.layout.count == 0) return;
   for_compute_type(call.in.dtype, [&]<class C> {
-    store_number(&a.value, call.out.dtype, 0, load_number<C>(call.in.data, call.in.dtype, 0));
+    store_number(&a.value, call.out.dtype, 0, load_any<C>(call.in.data, call.in.dtype, 0));
   });
   const int64_t size = item_size(call.out.dtype);
   const auto* bytes = reinterpret_cast<const unsigned char*>(&a.value);

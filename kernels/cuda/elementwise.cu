@@ -9,7 +9,9 @@
 namespace bolide::inline BOLIDE_ISA {
 
 //  X(dtype, table): the storage types that have dense kernels
-#define BOLIDE_DENSE_TABLES(X) X(F32, f32) X(F64, f64) X(F16, f16) X(BF16, bf16) X(I32, i32) X(I64, i64)
+#define BOLIDE_DENSE_TABLES(X) \
+  X(F32, f32) X(F64, f64) X(F16, f16) X(BF16, bf16) X(I32, i32) X(I64, i64) \
+  X(C64, c64) X(C128, c128)
 #define BOLIDE_DECLARE(dtype, table) extern const OpLaunchers kOpLaunchers_##table[];
 BOLIDE_DENSE_TABLES(BOLIDE_DECLARE)
 #undef BOLIDE_DECLARE
@@ -25,14 +27,15 @@ const OpLaunchers* dense_table(DType dtype) {
     default: return nullptr;
   }
 }
-constexpr DType kComputeDTypes[] = {DType::F32, DType::F64, DType::I32, DType::I64};  // by Compute
+constexpr DType kComputeDTypes[] = {DType::F32, DType::F64, DType::I32,
+                                    DType::I64, DType::C64, DType::C128};  // by Compute
 
 struct OpFacts {
   const char* name;
-  bool boolean;
+  Result result;
 };
 constexpr OpFacts kFacts[] = {
-#define UNARY(set, result, forms, name, ...) {#name, Result::result == Result::boolean},
+#define UNARY(set, result, forms, name, ...) {#name, Result::result},
 #define UNARY_1 UNARY
 #define UNARY_2 UNARY
 #define BINARY UNARY
@@ -52,38 +55,41 @@ Slot slot_of(const ElementwiseCall& call, int s, const Layout<kMaxSlots + 1>& la
   slot.data = operand.data, slot.dtype = operand.dtype;
   if (call.scalars >> s & 1) {
     slot.source = Source::Number;
-    const bool wide = call.compute == Compute::F64 || call.compute == Compute::I64;
-    std::memcpy(&slot.number, operand.data, wide ? 8 : 4);
+    std::memcpy(&slot.number, operand.data, size_t(item_size(kComputeDTypes[int(call.compute)])));
   } else {
-    if (!contains(Any, operand.dtype)) raise_dtype(kFacts[int(call.op)].name, operand.dtype);
     slot.source = layout.is_constant(s) ? Source::Single : Source::Array;
   }
   return slot;
 }
 
+// What a formula writes: numbers of the operands' type, or bool, or the real type of complex ones.
+DType out_dtype(Result result, DType storage) {
+  return result == Result::boolean ? DType::Bool : result == Result::real ? real_type(storage) : storage;
+}
+
 // The storage type of a call whose arrays are all dense and of one type that a dense kernel knows.
-bool find_dense_storage(const ElementwiseCall& call, const StridedArguments& a, bool gives_bool, DType* storage) {
+bool find_dense_storage(const ElementwiseCall& call, const StridedArguments& a, Result result, DType* storage) {
   if (!a.layout.is_dense(kMaxSlots)) return false;
-  bool found = !gives_bool;
-  if (found) *storage = call.out.dtype;
-  else if (call.out.dtype != DType::Bool) return false;
+  bool found = false;
   for (int s = 0; s < kMaxSlots; s++) {
     if (a.slots[s].source != Source::Array) continue;
     if (!found) found = true, *storage = a.slots[s].dtype;
     if (a.slots[s].dtype != *storage || !a.layout.is_dense(s)) return false;
   }
-  return found && dense_table(*storage) && compute_type(*storage) == call.compute;
+  if (!found && result == Result::same) found = true, *storage = call.out.dtype;
+  return found && dense_table(*storage) && compute_type(*storage) == call.compute &&
+         call.out.dtype == out_dtype(result, *storage);
 }
 
-bool run_dense(const ElementwiseCall& call, const StridedArguments& strided, bool gives_bool) {
+bool run_dense(const ElementwiseCall& call, const StridedArguments& strided, Result result) {
   DType storage = DType::F32;
-  if (!find_dense_storage(call, strided, gives_bool, &storage)) return false;
+  if (!find_dense_storage(call, strided, result, &storage)) return false;
   const FormulaLaunchers& formula = formula_of(call, storage);
   if (!formula.dense) return false;
   DenseArguments a;
   a.out = strided.out, a.count = strided.layout.count;
-  // A pack of results of a comparison is one byte for each element of a pack of operands.
-  a.aligned = is_aligned(a.out, gives_bool ? size_t(16 / item_size(storage)) : 16);
+  // As many results as a pack of operands has elements, of their own size.
+  a.aligned = is_aligned(a.out, size_t(16 / item_size(storage) * item_size(call.out.dtype)));
   for (int s = 0; s < kMaxSlots; s++) {
     a.slots[s] = strided.slots[s];
     if (a.slots[s].source == Source::Array) a.aligned &= is_aligned(a.slots[s].data, 16);
@@ -104,10 +110,9 @@ void elementwise(const ElementwiseCall& call) {
   a.layout = Layout<kMaxSlots + 1>(facts.name, call.rank, call.shape,
                                    {strides[0], strides[1], strides[2], strides[3], strides[4], strides[5]});
   if (a.layout.count == 0) return;
-  if (call.compute > Compute::I64 || !contains(Any, call.out.dtype)) raise_dtype(facts.name, call.out.dtype);
   a.out = call.out.data, a.out_dtype = call.out.dtype;
   for (int s = 0; s < kMaxSlots; s++) a.slots[s] = slot_of(call, s, a.layout);
-  if (run_dense(call, a, facts.boolean && call.gradient < 0)) return;
+  if (run_dense(call, a, call.gradient < 0 ? facts.result : Result::same)) return;
   const FormulaLaunchers& formula = formula_of(call, kComputeDTypes[int(call.compute)]);
   if (!formula.strided) raise_dtype(facts.name, call.slots[call.gradient < 0 ? 0 : 1].dtype);
   formula.strided(a, call.stream);

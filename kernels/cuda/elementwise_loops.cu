@@ -38,10 +38,10 @@ struct Gradient {
   }
   static BOLIDE_FN auto compute(const X* x) { return gradient_of<O, k>(x); }
 };
-// The formula's result as a number: a comparison gives 0 or 1.
+// The formula's result as a number: a comparison gives 0 or 1, the length of a complex number a real one.
 template <class F>
-BOLIDE_FN C result_of(const X* x) {
-  if constexpr (F::kBool) return C(F::compute(x).v != 0);
+BOLIDE_FN auto result_of(const X* x) {
+  if constexpr (F::kBool) return int32_t(F::compute(x).v != 0);
   else return F::compute(x).v;
 }
 
@@ -61,7 +61,8 @@ __device__ inline void load_constants(const Slot* slots, X* x) {
 // Elements i to i + N of every array, fewer at the end.
 template <class F, int N>
 __device__ inline void compute_pack(const DenseArguments& a, const X* constants, int64_t i) {
-  using Result = std::conditional_t<F::kBool, bool, S>;
+  using Number = decltype(result_of<F>((const X*)nullptr));
+  using Result = std::conditional_t<F::kBool, bool, std::conditional_t<std::is_same_v<Number, C>, S, Number>>;
   X x[N][F::kSlots];
   const bool whole = a.aligned && i + N <= a.count;
   unrolled<F::kSlots>([&](auto s) {
@@ -111,7 +112,7 @@ __global__ void __launch_bounds__(kThreads) strided_kernel(BOLIDE_ARGUMENTS(Stri
         if (slot.source == Source::Array) x[s.value] = load_any<C>(slot.data, slot.dtype, at[s.value]);
       }
     });
-    store_any<C>(a.out, a.out_dtype, at[kMaxSlots], result_of<F>(x));
+    store_any(a.out, a.out_dtype, at[kMaxSlots], result_of<F>(x));
   }
 }
 
@@ -135,7 +136,7 @@ constexpr FormulaLaunchers launchers_of() {
 constexpr unsigned kOwn = std::is_same_v<C, int32_t> ? kSet<DType::Bool, DType::I32> : kSet<kDTypeOf<S>>;
 template <class O, int k>
 constexpr void add_gradient(OpLaunchers& op) {
-  if constexpr (k < O::kArity && std::is_floating_point_v<C>)
+  if constexpr (k < O::kArity && std::is_floating_point_v<RealOf<C>>)
     if constexpr (kHasGradient<O, k>) op.gradient[k] = launchers_of<Gradient<O, k>>();
 }
 template <class O>

@@ -1,6 +1,7 @@
 // elementwise_loops.cuh - what the objects of elementwise_loops.cu offer to elementwise.cu: launchers for every op.
 #pragma once
 #include "kernels/cuda/layout.cuh"
+#include "kernels/num.h"
 
 namespace bolide::inline BOLIDE_ISA {
 
@@ -20,6 +21,8 @@ struct Slot {
     double f64;
     int32_t i32;
     int64_t i64;
+    C64 c64;
+    C128 c128;
   } number = {.i64 = 0};
 
   template <class C>
@@ -27,10 +30,12 @@ struct Slot {
     if constexpr (std::is_same_v<C, float>) return number.f32;
     else if constexpr (std::is_same_v<C, double>) return number.f64;
     else if constexpr (std::is_same_v<C, int32_t>) return number.i32;
+    else if constexpr (std::is_same_v<C, C64>) return number.c64;
+    else if constexpr (std::is_same_v<C, C128>) return number.c128;
     else return number.i64;
   }
 };
-// Every array dense, of the object's storage type; the result too, or bool for a comparison.
+// Every array dense, of the object's storage type; the result too, or bool for a comparison, or a complex type's real.
 struct DenseArguments {
   Slot slots[kMaxSlots];
   void* out = nullptr;

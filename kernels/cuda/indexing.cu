@@ -98,11 +98,6 @@ __global__ void __launch_bounds__(kThreads) put_kernel(BOLIDE_ARGUMENTS(IndexArg
   }
 }
 
-template <class T>
-struct ComplexSum {
-  T real, imaginary;
-  BOLIDE_FN ComplexSum operator+(ComplexSum b) const { return {real + b.real, imaginary + b.imaginary}; }
-};
 template <class S>
 BOLIDE_FN auto to_sum(S x) {
   if constexpr (std::is_same_v<S, F16> || std::is_same_v<S, BF16>) return to_float(x);
@@ -142,9 +137,7 @@ void put_or_add(const IndexCall& call, IndexArguments& a) {
   if (call.mode == IndexCall::Put)
     for_size(item_size(call.dtype),
              [&]<class T> { launch("index_put", put_kernel<T>, walk.grid, walk.block, call.stream, a); });
-  else if (call.dtype == DType::C64) add(ComplexSum<float>());
-  else if (call.dtype == DType::C128) add(ComplexSum<double>());
-  else with_storage(call.dtype, add);
+  else with_storage<C128>(call.dtype, add);
 }
 
 // --------------------------------------------------------------------------------------------------- offsets

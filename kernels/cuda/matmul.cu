@@ -226,14 +226,6 @@ void float_product(MatmulCall call, lt::DataType type) {
 }
 
 // ------------------------------------------------------------------------------------------------ other types
-template <class T>
-struct Complex {
-  T real, imaginary;
-  BOLIDE_FN Complex operator*(Complex b) const {
-    return {real * b.real - imaginary * b.imaginary, real * b.imaginary + imaginary * b.real};
-  }
-  BOLIDE_FN Complex operator+(Complex b) const { return {real + b.real, imaginary + b.imaginary}; }
-};
 // One thread per element of c.
 template <class T>
 __global__ void __launch_bounds__(kThreads) plain_product_kernel(BOLIDE_ARGUMENTS(MatmulCall, p)) {
@@ -274,8 +266,8 @@ void matmul(const MatmulCall& call) {
     case DType::I16: return plain_product<int16_t>(call);
     case DType::I32: return plain_product<int32_t>(call);
     case DType::I64: return plain_product<int64_t>(call);
-    case DType::C64: return plain_product<Complex<float>>(call);
-    case DType::C128: return plain_product<Complex<double>>(call);
+    case DType::C64: return plain_product<C64>(call);
+    case DType::C128: return plain_product<C128>(call);
   }
 }
 

@@ -1,7 +1,7 @@
 // numbers.cuh - elements in device memory: the C++ types they are stored as, packs of 16 bytes, and loads and stores
 // of a dtype that is known only at run time.
 //
-// To add a dtype: a line in BOLIDE_REAL_STORAGE (or in Complex's).
+// To add a dtype: a line in BOLIDE_REAL_STORAGE or BOLIDE_COMPLEX_STORAGE.
 #pragma once
 #include "kernels/cuda/cuda.h"
 #include "kernels/half.h"
@@ -12,6 +12,7 @@ namespace bolide::inline BOLIDE_ISA {
 #define BOLIDE_REAL_STORAGE(X)                                                                  \
   X(Bool, bool) X(U8, uint8_t) X(I8, int8_t) X(I16, int16_t) X(I32, int32_t) X(I64, int64_t) \
   X(F16, F16) X(BF16, BF16) X(F32, float) X(F64, double)
+#define BOLIDE_COMPLEX_STORAGE(X) X(C64, C64) X(C128, C128)
 
 template <DType>
 struct StorageOf;
@@ -19,6 +20,7 @@ struct StorageOf;
   template <>                                            \
   struct StorageOf<DType::dtype> { using type = T; };
 BOLIDE_REAL_STORAGE(BOLIDE_STORAGE_OF)
+BOLIDE_COMPLEX_STORAGE(BOLIDE_STORAGE_OF)
 #undef BOLIDE_STORAGE_OF
 template <class S>
 inline constexpr DType kDTypeOf = DType::F32;
@@ -26,11 +28,12 @@ inline constexpr DType kDTypeOf = DType::F32;
   template <>                     \
   inline constexpr DType kDTypeOf<T> = DType::dtype;
 BOLIDE_REAL_STORAGE(BOLIDE_DTYPE_OF)
+BOLIDE_COMPLEX_STORAGE(BOLIDE_DTYPE_OF)
 #undef BOLIDE_DTYPE_OF
 
 // Half types are computed in float, everything else in itself.
 template <class S>
-using ComputeOf = std::conditional_t<std::is_class_v<S>, float, S>;
+using ComputeOf = std::conditional_t<kIsHalf<S>, float, S>;
 
 // Elements that move together: 16 bytes, or as many elements of a smaller type as go with 16 bytes of another.
 template <class T, int N>
@@ -41,27 +44,32 @@ template <class S>
 inline constexpr int kPack = int(16 / sizeof(S));
 inline bool is_aligned(const void* p, size_t bytes) { return reinterpret_cast<uintptr_t>(p) % bytes == 0; }
 
-// f(storage type of dtype, as a value of it that is not to be read). Real dtypes only.
-template <class F>
+// f(storage type of dtype, as a value of it that is not to be read). Complex ones only for a complex C: whatever is
+// computed in real numbers has met none.
+template <class C = float, class F>
 BOLIDE_FN void with_storage(DType dtype, const F& f) {
   switch (dtype) {
 #define BOLIDE_CASE(id, T) \
   case DType::id: return f(T{});
     BOLIDE_REAL_STORAGE(BOLIDE_CASE)
-#undef BOLIDE_CASE
-    default: return;
+    default: break;
   }
+  if constexpr (kIsComplex<C>) switch (dtype) {
+      BOLIDE_COMPLEX_STORAGE(BOLIDE_CASE)
+      default: return;
+    }
+#undef BOLIDE_CASE
 }
 // Element `at` of an array, as a number of the compute type, and back.
 template <class C>
 BOLIDE_FN C load_any(const void* data, DType dtype, int64_t at) {
   C x = 0;
-  with_storage(dtype, [&]<class S>(S) { x = load_as<C>(static_cast<const S*>(data)[at]); });
+  with_storage<C>(dtype, [&]<class S>(S) { x = load_as<C>(static_cast<const S*>(data)[at]); });
   return x;
 }
 template <class C>
 BOLIDE_FN void store_any(void* data, DType dtype, int64_t at, C x) {
-  with_storage(dtype, [&]<class S>(S) { static_cast<S*>(data)[at] = store_as<S>(x); });
+  with_storage<C>(dtype, [&]<class S>(S) { static_cast<S*>(data)[at] = store_as<S>(x); });
 }
 
 // Calls f(std::integral_constant<int, i>()) for i < n, unrolled.

@@ -259,7 +259,7 @@ void run(const ReduceCall& call, const ReducePlan& plan, void* out, DType out_dt
 // False where the table does not have the reduction for this compute type.
 template <class Op, unsigned kDTypes>
 bool run_if(const ReduceCall& call, const ReducePlan& plan) {
-  constexpr unsigned kOwn = std::is_floating_point_v<C> ? Float : IntBool;
+  constexpr unsigned kOwn = kIsComplex<C> ? Complex : std::is_floating_point_v<C> ? Float : IntBool;
   if constexpr ((kDTypes & kOwn) != 0) run<Op>(call, plan, call.out.data, call.out.dtype, plan.kept);
   return (kDTypes & kOwn) != 0;
 }

@@ -14,6 +14,7 @@ inline constexpr int kWarp = 32, kTeam = 256;  // threads of the two kinds of te
 template <class T>
 __device__ inline T shuffle_xor(T x, int lanes) {
   if constexpr (std::is_arithmetic_v<T>) return __shfl_xor_sync(0xffffffffu, x, lanes);
+  else if constexpr (kIsComplex<T>) return T(shuffle_xor(x.real, lanes), shuffle_xor(x.imaginary, lanes));
   else return x.shuffle_xor(lanes);
 }
 

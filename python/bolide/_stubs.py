@@ -113,7 +113,7 @@ def stub_text():
     )
     head = head.replace(
         "Number = bool | int | float | complex",
-        "Number = builtins.bool | builtins.int | builtins.float | complex",
+        "Number = builtins.bool | builtins.int | builtins.float | builtins.complex",
     )
     return (
         head

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from harness import FLOATS, SETS, Fixed, gradient_cases, name_of, result_dtype
+from harness import COMPLEX, FLOATS, SETS, Fixed, gradient_cases, name_of, result_dtype
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ def outputs_changed(change):
 
 
 def is_floating(y):
-    return name_of(y) in FLOATS
+    return name_of(y) in FLOATS + COMPLEX
 
 
 def off_by_a_little(module, y):
@@ -203,6 +203,17 @@ def has_long_case(row):
     return row.extremes and gives_floats(row)
 
 
+def in_bfloat16(row):
+    given = any("bfloat16" in case.dtypes for case in row.cases)
+    return (
+        gives_floats(row) and given and "bfloat16" in SETS[row.dtypes] and row.result != "float64"
+    )
+
+
+def has_complex_gradient(row):
+    return has_gradient(row) and "complex128" in SETS[row.dtypes] and row.result != "real"
+
+
 def broadcasts(row):
     return row.extremes and any(
         isinstance(s, tuple) and s == (3, 1) for c in row.cases for s in c.inputs
@@ -212,7 +223,7 @@ def broadcasts(row):
 FAULTS = [
     Fault("value off by 1e-3", outputs_changed(off_by_a_little), gives_floats),
     Fault("last of an odd number", outputs_changed(one_in_the_last_element), has_long_case),
-    Fault("wrong in bfloat16 only", outputs_changed(wrong_in_bfloat16), lambda r: gives_floats(r) and r.result != "float64"),
+    Fault("wrong in bfloat16 only", outputs_changed(wrong_in_bfloat16), in_bfloat16),
     Fault("wrong sign", outputs_changed(wrong_sign), gives_floats),
     Fault("wrong dtype", outputs_changed(wrong_dtype)),
     Fault("wrong shape", outputs_changed(wrong_shape)),
@@ -223,6 +234,8 @@ FAULTS = [
     Fault("wrong broadcast", wrong_broadcast, broadcasts),
     Fault("gradient scaled by 1.001", gradient_changed(lambda module, g: g * 1.001), has_gradient, ("gradients",)),
     Fault("gradient of wrong sign", gradient_changed(lambda module, g: -g), has_gradient, ("gradients",)),
+    Fault("gradient not conjugated", gradient_changed(lambda module, g: module.conj(g)), has_complex_gradient,
+          ("gradients",)),
     Fault("gradient missing", outputs_changed(gradient_missing), has_gradient, ("gradients",)),
     Fault("gradient of gradient missing", gradient_changed(lambda module, g: g.detach()),
           lambda row: has_gradient(row) and row.second, ("second_order",)),

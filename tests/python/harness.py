@@ -31,12 +31,17 @@ SETS = {
     "All": (*INTEGERS, "bool", *FLOATS, *COMPLEX),
     "Int64": ("int64",),
     "Bool": ("bool",),
+    "Complex": COMPLEX,
 }
+SETS |= {f"{name}|Complex": SETS[name] + COMPLEX for name in ("Float", "Number", "Any")}
 EVERY = SETS["All"]
 EPSILON = {"float16": 2.0**-10, "bfloat16": 2.0**-7, "float32": 2.0**-23, "float64": 2.0**-52}
+REAL_OF = {"complex64": "float32", "complex128": "float64"}
 SMALLEST = {"float16": 2.0**-24, "bfloat16": 2.0**-133, "float32": 2.0**-149, "float64": 2.0**-1074}
 LARGEST = {"float16": 65504.0, "bfloat16": 3.3895313892515355e38, "float32": 3.4028234663852886e38,
            "float64": 1.7976931348623157e308}  # fmt: skip
+for _table in (EPSILON, SMALLEST, LARGEST):
+    _table.update({dtype: _table[real] for dtype, real in REAL_OF.items()})
 LAYOUTS = ("contiguous", "transposed", "sliced", "offset", "broadcast", "mixed")
 
 
@@ -81,6 +86,8 @@ class Row:
     places: bool = False  # the second output is where the values are: int64
     gradient_ulps: float = 16.0
     extremes: bool = False
+    complex_extremes: bool = False  # of complex numbers too
+    complex_ulps: float = 0.0  # more of them are allowed for complex numbers
     zero_sign: bool = True
     ignore: Any = None  # inputs of the extremes that are not compared: a function of the arrays
     reason: str = ""
@@ -114,7 +121,10 @@ def numpy_dtype(name):
 
 
 def round_to(x, dtype):
-    """float64 to the nearest number of a narrower type, still as float64."""
+    """float64 to the nearest number of a narrower type, still as float64; complex128 likewise."""
+    if dtype in COMPLEX:
+        with np.errstate(all="ignore"):
+            return np.asarray(x, np.complex128).astype(dtype).astype(np.complex128)
     x = np.asarray(x, np.float64)
     with np.errstate(all="ignore"):
         if dtype != "bfloat16":
@@ -141,6 +151,11 @@ def result_dtype(row, dtype):
         return dtype if dtype in FLOATS + COMPLEX else "float32"
     if row.result == "sum":
         return dtype if dtype in FLOATS + COMPLEX else "int64"
+    if row.result == "complex":
+        return {"float32": "complex64", "float64": "complex128"}.get(dtype, dtype)
+    if row.result == "real":
+        floating = "float32" if row.outside == "floats" and dtype not in FLOATS else dtype
+        return REAL_OF.get(dtype, floating)
     return dtype if row.result == "same" else row.result
 
 
@@ -164,8 +179,9 @@ def draw(random, shape, dtype, row, number, smooth=False):
         low, high = max(row.integers[0], limits.min), min(row.integers[1], limits.max)
         return random.integers(low, high + 1, shape)
     if dtype in COMPLEX:
-        return (random.integers(-9, 9, shape) + 1j * random.integers(-9, 9, shape)).astype(
-            np.complex128
+        size = max(map(abs, domain))  # in every direction, also where real numbers are positive
+        return round_to(
+            random.uniform(-size, size, shape) + 1j * random.uniform(-size, size, shape), dtype
         )
     if smooth:
         low, high = math.ceil(domain[0] * 10), math.floor(domain[1] * 10)
@@ -308,8 +324,9 @@ def tolerance_of(row, dtype, wanted, scale):
         if dtype != compute_dtype(dtype):  # rounded once more, by half a place at most
             on_the_way = (row.half_roundings - 1) * np.maximum(size, scale)
             rounding = 0.502 * EPSILON[dtype] * (size + on_the_way)
+        ulps = row.ulps + (row.complex_ulps if dtype in COMPLEX else 0)
         limit = (
-            row.ulps * own * size
+            ulps * own * size
             + rounding
             + row.absolute * own * scale
             + SMALLEST[dtype] * (row.ulps > 0)
@@ -320,6 +337,9 @@ def tolerance_of(row, dtype, wanted, scale):
 def differing(row, dtype, got, wanted, scale, zero_sign):
     """Which elements are not what they should be."""
     with np.errstate(all="ignore"):
+        if dtype in COMPLEX:  # by the distance in the plane
+            same = (got == round_to(wanted, dtype)) | (np.isnan(got) & np.isnan(wanted))
+            return ~(same | (abs(got - wanted) <= tolerance_of(row, dtype, wanted, scale)))
         if dtype not in FLOATS:
             if dtype in INTEGERS:
                 wanted = np.asarray(wanted).astype(np.int64).astype(dtype).astype(np.int64)
@@ -463,16 +483,28 @@ def extreme_values(dtype):
         limits = np.iinfo(dtype)
         low = [limits.min, limits.min + 1, -2, -1] if limits.min else [0]
         return np.array([*low, 0, 1, 2, 7, limits.max - 1, limits.max], np.int64)
+    if dtype in COMPLEX:
+        parts = np.array([math.nan, math.inf, -math.inf, 0.0, -0.0, 1.0, -2.5])
+        return as_complex(parts)
     largest, smallest = LARGEST[dtype], SMALLEST[dtype]
     normal = {"float16": 2.0**-14, "float64": 2.0**-1022}.get(dtype, 2.0**-126)
     finite = [0.0, smallest, normal, 0.5, 1.0, 2.5, 3.0, 70.0, round_to(1e4, dtype), largest]
     return np.array([math.nan, math.inf, -math.inf, *finite, *(-v for v in finite)])
 
 
+def as_complex(parts):
+    """Every pair of these parts. (A product with 1j would make NaN of infinities.)"""
+    values = np.empty((len(parts), len(parts)), np.complex128)
+    values.real, values.imag = parts[:, None], parts
+    return values.reshape(-1)
+
+
 def check_extremes(row, library, counts=COUNTS, disagreements=None):
     """NaN, infinities, zeros of both signs, the largest and smallest numbers, each with each."""
     case = row.cases[0]
     for dtype in SETS[row.dtypes]:
+        if dtype in COMPLEX and not row.complex_extremes:
+            continue
         one = extreme_values(dtype)
         drawn = [spec for spec in case.inputs if isinstance(spec, tuple)]
         grids = [
@@ -520,7 +552,18 @@ def gradient_places(row, case):
 
 
 def floating_outputs(outputs):
-    return [y for y in as_tuple(outputs) if hasattr(y, "dtype") and name_of(y) in FLOATS]
+    return [y for y in as_tuple(outputs) if hasattr(y, "dtype") and name_of(y) in FLOATS + COMPLEX]
+
+
+def real_sum(products):
+    """The sum of the real parts: a real number of complex ones."""
+    return (products.real if name_of(products) in COMPLEX else products).sum()
+
+
+def along(slope, direction):
+    """How fast a real number grows in a direction, by its gradient; and the sum of the sizes."""
+    products = np.conj(slope) * direction
+    return float(np.sum(products.real)), float(np.sum(abs(products)))
 
 
 class Projection:
@@ -535,7 +578,7 @@ class Projection:
             layout,
         )
         self.arrays = prepared(row, case, dtype, key, smooth=True)
-        if dtype != "float64":
+        if dtype not in WIDE:
             self.arrays = [round_to(a, dtype) if self.is_drawn(a) else a for a in self.arrays]
         self.places = gradient_places(row, case)
         self.random = random_for(row.name, key, "directions")
@@ -543,7 +586,7 @@ class Projection:
 
     @staticmethod
     def is_drawn(a):
-        return isinstance(a, np.ndarray) and not isinstance(a, Fixed) and a.dtype.kind == "f"
+        return isinstance(a, np.ndarray) and not isinstance(a, Fixed) and a.dtype.kind in "fc"
 
     def leaves(self, arrays):
         _, tensors = tensors_of(self.library, arrays, self.dtype, self.layout)
@@ -558,16 +601,23 @@ class Projection:
 
     def weights_for(self, outputs):
         if self.weights is None:
-            self.weights = [round_to(self.random.uniform(0.5, 1.5, tuple(y.shape)) *
-                                     self.random.choice([-1, 1], tuple(y.shape)), self.dtype) for y in outputs]  # fmt: skip
+            self.weights = [round_to(self.weight(tuple(y.shape)) if name_of(y) not in COMPLEX else
+                                     self.weight(tuple(y.shape)) + 1j * self.weight(tuple(y.shape)), name_of(y))
+                            for y in outputs]  # fmt: skip
         return self.weights
 
+    def weight(self, shape):
+        return self.random.uniform(0.5, 1.5, shape) * self.random.choice([-1, 1], shape)
+
     def loss(self, outputs, weights):
-        terms = [(y * w).sum() for y, w in zip(outputs, weights, strict=True)]
+        terms = [real_sum(y * w) for y, w in zip(outputs, weights, strict=True)]
         return sum(terms[1:], terms[0])
 
     def weight_tensors(self, outputs, requires_grad=False):
-        made = [self.library.from_array(w, self.dtype) for w in self.weights_for(outputs)]
+        made = [
+            self.library.from_array(w, name_of(y))
+            for w, y in zip(self.weights_for(outputs), outputs, strict=True)
+        ]
         return [w.requires_grad_() for w in made] if requires_grad else made
 
     def gradients(self):
@@ -595,7 +645,13 @@ class Projection:
         return arrays
 
     def directions(self):
-        return [self.random.uniform(-1, 1, self.arrays[k].shape) for k in self.places]
+        return [self.direction_like(self.arrays[k]) for k in self.places]
+
+    def direction_like(self, array):
+        step = self.random.uniform(-1, 1, array.shape)
+        return (
+            step + 1j * self.random.uniform(-1, 1, array.shape) if array.dtype.kind == "c" else step
+        )
 
     def value(self, arrays):
         outputs = self.outputs(self.leaves(arrays))
@@ -611,8 +667,8 @@ class Projection:
         numeric = (
             self.value(self.moved(directions, h)) - self.value(self.moved(directions, -h))
         ) / (2 * h)
-        got = sum(float((g * v).sum()) for g, v in zip(analytic, directions, strict=True))
-        size = sum(float(abs(g * v).sum()) for g, v in zip(analytic, directions, strict=True))
+        found = [along(g, v) for g, v in zip(analytic, directions, strict=True)]
+        got, size = sum(f[0] for f in found), sum(f[1] for f in found)
         compare_slopes(f"{self.text()} gradient", got, numeric, size)
         return analytic
 
@@ -620,11 +676,14 @@ class Projection:
         """G = <gradient of L by x, u>, and if wanted G's own gradients by x and by w."""
         tensors = self.leaves(arrays)
         outputs = self.outputs(tensors)
-        ws = [self.library.from_array(w, self.dtype).requires_grad_() for w in weights]
+        ws = [
+            self.library.from_array(w, name_of(y)).requires_grad_()
+            for w, y in zip(weights, outputs, strict=True)
+        ]
         inputs = [tensors[k] for k in self.places]
         grad = self.library.module.autograd.grad
         first = grad(self.loss(outputs, ws), inputs, create_graph=True, allow_unused=True)
-        terms = [(g * self.library.from_array(u, self.dtype)).sum()
+        terms = [real_sum(g * self.library.from_array(u, self.dtype))
                  for g, u in zip(first, projections, strict=True) if g is not None]  # fmt: skip
         total = sum(terms[1:], terms[0])
         if not differentiate:
@@ -641,16 +700,18 @@ class Projection:
         """The gradients of the gradients agree with finite differences, by the inputs and by the incoming gradient."""
         self.gradients()
         projections, directions = self.directions(), self.directions()
-        along = [self.random.uniform(-1, 1, w.shape) for w in self.weights]
+        turns = [self.direction_like(w) for w in self.weights]
         _, second = self.inner(self.arrays, self.weights, projections, True)
         h = 1e-5
-        values = [self.inner(self.moved(directions, s * h), [w + s * h * v for w, v in zip(self.weights, along, strict=True)],
+        values = [self.inner(self.moved(directions, s * h), [w + s * h * v for w, v in zip(self.weights, turns, strict=True)],
                              projections, False)[0] for s in (1, -1)]  # fmt: skip
         numeric = (values[0] - values[1]) / (2 * h)
-        products = [np.sum(g * v) for g, v in zip(second, directions + along, strict=True)]
-        sizes = [np.sum(abs(g * v)) for g, v in zip(second, directions + along, strict=True)]
+        found = [along(g, v) for g, v in zip(second, directions + turns, strict=True)]
         compare_slopes(
-            f"{self.text()} second derivative", float(sum(products)), numeric, float(sum(sizes))
+            f"{self.text()} second derivative",
+            sum(f[0] for f in found),
+            numeric,
+            sum(f[1] for f in found),
         )
 
 
@@ -662,6 +723,14 @@ def compare_slopes(where, got, numeric, size):
         )
 
 
+# The types whose slopes are compared with finite differences; the others are compared with these.
+WIDE = ("float64", "complex128")
+
+
+def wide_dtypes(row, case):
+    return [d for d in WIDE if d in SETS[row.dtypes] and d in case.dtypes]
+
+
 def gradient_cases(row):
     return [(at, case) for at, case in enumerate(row.cases)
             if case.smooth and gradient_places(row, case) and "float64" in case.dtypes]  # fmt: skip
@@ -670,15 +739,14 @@ def gradient_cases(row):
 def check_gradients(row, library, counts=COUNTS):
     """float64 against finite differences in every layout; the other floats against float64."""
     for at, case in gradient_cases(row):
-        for layout in layouts_of(row, case, "float64"):
-            if (
-                layout == "broadcast"
-            ):  # makes elements equal, where the largest one has no derivative
-                continue
-            Projection(row, case, library, "float64", layout, at).check_slope()
-            counts.add("gradients")
+        for dtype in wide_dtypes(row, case):
+            for layout in layouts_of(row, case, dtype):
+                # Broadcast makes elements equal, where the largest one has no derivative.
+                if layout != "broadcast":
+                    Projection(row, case, library, dtype, layout, at).check_slope()
+                    counts.add("gradients")
         for dtype in SETS[row.dtypes]:
-            if dtype in FLOATS and dtype in case.dtypes and dtype != "float64":
+            if dtype in FLOATS + COMPLEX and dtype in case.dtypes and dtype not in WIDE:
                 compare_narrow(row, case, library, dtype, at)
                 counts.add("gradients")
 
@@ -694,7 +762,9 @@ def compare_narrow(row, case, library, dtype, key):
         key,
     )
     got = narrow.gradients()
-    wide = Projection(row, case, library, "float64", "contiguous", key)
+    wide = Projection(
+        row, case, library, "complex128" if dtype in COMPLEX else "float64", "contiguous", key
+    )
     wide.arrays, wide.weights = narrow.arrays, narrow.weights
     for g, wanted in zip(got, wide.gradients(), strict=True):
         size = float(abs(wanted).max(initial=0.0))
@@ -711,10 +781,11 @@ def check_second_order(row, library, counts=COUNTS):
     if not row.second:
         return
     for at, case in gradient_cases(row):
-        for layout in ("contiguous", "transposed"):
-            if layout in layouts_of(row, case, "float64"):
-                Projection(row, case, library, "float64", layout, at).check_second()
-                counts.add("second derivatives")
+        for dtype in wide_dtypes(row, case):
+            for layout in ("contiguous", "transposed"):
+                if layout in layouts_of(row, case, dtype):
+                    Projection(row, case, library, dtype, layout, at).check_second()
+                    counts.add("second derivatives")
 
 
 def all_checks(row):

@@ -30,6 +30,18 @@ def sign(x):
     return (x > 0).astype(x.dtype) - (x < 0).astype(x.dtype) if not is_float(x) else np.sign(x)
 
 
+def sgn(x):
+    if x.dtype.kind != "c":
+        return sign(x)
+    return np.where(x == 0, 0, x / np.where(x == 0, 1, abs(x)))
+
+
+def angle(x):
+    if x.dtype.kind == "c":
+        return np.angle(x)
+    return np.where(np.isnan(x) if is_float(x) else False, x, np.where(x < 0, np.pi, 0.0))
+
+
 def relu(x):
     return np.where(x <= 0, 0, x)
 
@@ -86,6 +98,8 @@ def fmod(a, b):
 
 def power(a, b):
     """Integers: modulo 2^64, and 0 for negative exponents unless |a| is 1."""
+    if a.dtype.kind == "c" or b.dtype.kind == "c":
+        return np.power(a.astype(np.complex128), b)
     if is_float(a) or is_float(b):
         return np.power(a.astype(np.float64), b)
 
@@ -148,7 +162,7 @@ def spread(function):
 def norm(x, p=2.0, dim=None, keepdim=False):
     options = {"axis": axes(dim), "keepdims": keepdim}
     if p in ("fro", 2.0):
-        return np.sqrt(np.sum(x * x, **options))
+        return np.sqrt(np.sum(abs(x) ** 2, **options))
     if p == 0:
         return np.sum(x != 0, **options).astype(x.dtype)
     if abs(p) == np.inf:

@@ -9,7 +9,7 @@ import math
 
 import numpy as np
 import op_oracles as oracle
-from harness import FLOATS, SETS, Case, Fixed, Row
+from harness import COMPLEX, FLOATS, SETS, Case, Fixed, Row
 
 CONTIGUOUS = ("contiguous", "offset")
 
@@ -42,8 +42,9 @@ TERNARY_CASES = (
 )
 # With a Python number on either side; bool would be promoted.
 NUMBERS = SETS["Number"]
-SCALAR_CASES = (Case(((3, 5), 2), dtypes=NUMBERS), Case((2, (3, 5)), dtypes=NUMBERS),
-                Case(((3, 5), 1.5), dtypes=FLOATS), Case((1.5, (3, 5)), dtypes=FLOATS))  # fmt: skip
+SCALAR_CASES = (Case(((3, 5), 2), dtypes=NUMBERS + COMPLEX), Case((2, (3, 5)), dtypes=NUMBERS + COMPLEX),
+                Case(((3, 5), 1.5), dtypes=FLOATS + COMPLEX), Case((1.5, (3, 5)), dtypes=FLOATS + COMPLEX),
+                Case(((3, 5), 1.5 - 0.5j), dtypes=COMPLEX), Case((1.5j, (3, 5)), dtypes=COMPLEX))  # fmt: skip
 
 
 def unary(name, function, dtypes="Float", more=(), **options):
@@ -70,42 +71,47 @@ SLOPE = {"gradient": (True,)}
 SLOPES = {"gradient": (True, True)}
 # Sums whose terms cancel keep the absolute, not the relative accuracy.
 FLOATING = {"result": "floating", "outside": "floats"}
+FC = "Float|Complex"
 POSITIVE = (0.2, 4.0)
 
 UNARY = [
-    unary("neg", np.negative, "Number", inplace=True, aliases=("negative",), **SLOPE),
-    unary("abs", np.abs, "Number", inplace=True, aliases=("absolute",), **SLOPE),
-    unary("square", lambda x: x * x, "Number", inplace=True, **SLOPE),
+    unary("neg", np.negative, "Number|Complex", complex_extremes=True, inplace=True, aliases=("negative",), **SLOPE),
+    unary("abs", np.abs, "Number|Complex", result="real", inplace=True, complex_extremes=True, aliases=("absolute",), **SLOPE),
+    unary("square", lambda x: x * x, "Number|Complex", inplace=True, **SLOPE),
     unary("sign", oracle.sign, "Number", inplace=True, zero_sign=False,
           reason="the sign of a zero of either sign is 0, of no particular sign; that of NaN is NaN, as in the Array API "
           "standard (PyTorch gives 0)"),
+    unary("sgn", oracle.sgn, "Number|Complex", inplace=True, zero_sign=False, ulps=3, reason="as sign; a length and a "
+          "quotient", **SLOPE),
+    unary("conj_physical", np.conj, "Number|Complex", inplace=True, complex_extremes=True, **SLOPE),
+    unary("angle", oracle.angle, FC, result="real", outside="floats", **SLOPE),
     unary("relu", oracle.relu, "Number", inplace=True, zero_sign=False, reason="relu(-0.0) is 0.0 in PyTorch, -0.0 "
           "in others", **SLOPE),
-    unary("reciprocal", lambda x: 1 / x, inplace=True, domain=POSITIVE, **FLOATING, **SLOPE),
-    unary("sqrt", np.sqrt, inplace=True, domain=POSITIVE, **FLOATING, **SLOPE),
-    unary("rsqrt", lambda x: 1 / np.sqrt(x), inplace=True, domain=POSITIVE, **FLOATING, **SLOPE),
-    unary("exp", np.exp, inplace=True, **FLOATING, **SLOPE),
-    unary("exp2", np.exp2, inplace=True, **FLOATING, **SLOPE),
-    unary("expm1", np.expm1, inplace=True, **FLOATING, **SLOPE),
-    unary("log", np.log, inplace=True, domain=POSITIVE, **FLOATING, **SLOPE),
-    unary("log2", np.log2, inplace=True, domain=POSITIVE, ulps=3, reason="a logarithm and a product",
+    unary("reciprocal", lambda x: 1 / x, dtypes=FC, inplace=True, domain=POSITIVE, **FLOATING, **SLOPE),
+    unary("sqrt", np.sqrt, dtypes=FC, inplace=True, domain=POSITIVE, **FLOATING, **SLOPE),
+    unary("rsqrt", lambda x: 1 / np.sqrt(x), dtypes=FC, inplace=True, domain=POSITIVE, **FLOATING, **SLOPE),
+    unary("exp", np.exp, dtypes=FC, inplace=True, **FLOATING, **SLOPE),
+    unary("exp2", np.exp2, dtypes=FC, inplace=True, **FLOATING, **SLOPE),
+    unary("expm1", np.expm1, dtypes=FC, inplace=True, **FLOATING, **SLOPE),
+    unary("log", np.log, dtypes=FC, complex_ulps=6, reason="near |x| = 1 the real part cancels", inplace=True, domain=POSITIVE, **FLOATING, **SLOPE),
+    unary("log2", np.log2, dtypes=FC, complex_ulps=6, inplace=True, domain=POSITIVE, ulps=3, reason="a logarithm and a product",
           **FLOATING, **SLOPE),
-    unary("log10", np.log10, inplace=True, domain=POSITIVE, ulps=3, reason="a logarithm and a product",
+    unary("log10", np.log10, dtypes=FC, complex_ulps=6, inplace=True, domain=POSITIVE, ulps=3, reason="a logarithm and a product",
           **FLOATING, **SLOPE),
-    unary("log1p", np.log1p, inplace=True, domain=(-0.8, 4.0), ulps=3, reason="a logarithm and a correction",
+    unary("log1p", np.log1p, dtypes=FC, complex_ulps=6, inplace=True, domain=(-0.8, 4.0), ulps=3, reason="a logarithm and a correction",
           **FLOATING, **SLOPE),
-    unary("sin", np.sin, inplace=True, absolute=1, ignore=lambda x: abs(x) > 1e5, reason="arguments are reduced with "
+    unary("sin", np.sin, dtypes=FC, inplace=True, absolute=1, ignore=lambda x: abs(x) > 1e5, reason="arguments are reduced with "
           "an absolute error; docs/accuracy.md has the limit for large ones", **FLOATING, **SLOPE),
-    unary("cos", np.cos, inplace=True, absolute=1, ignore=lambda x: abs(x) > 1e5, reason="as sin", **FLOATING, **SLOPE),
-    unary("tan", np.tan, inplace=True, ulps=6, absolute=2, domain=(-1.3, 1.3), ignore=lambda x: abs(x) > 1e5,
+    unary("cos", np.cos, dtypes=FC, inplace=True, absolute=1, ignore=lambda x: abs(x) > 1e5, reason="as sin", **FLOATING, **SLOPE),
+    unary("tan", np.tan, dtypes=FC, inplace=True, ulps=6, absolute=2, domain=(-1.3, 1.3), ignore=lambda x: abs(x) > 1e5,
           reason="a quotient of sin and cos, as they are", **FLOATING, **SLOPE),
-    unary("atan", np.arctan, inplace=True, aliases=("arctan",), **FLOATING, **SLOPE),
-    unary("tanh", np.tanh, inplace=True, **FLOATING, **SLOPE),
-    unary("sigmoid", oracle.sigmoid, inplace=True, ulps=3, reason="an exponential, a sum and a quotient", **FLOATING,
+    unary("atan", np.arctan, dtypes=FC, inplace=True, aliases=("arctan",), **FLOATING, **SLOPE),
+    unary("tanh", np.tanh, dtypes=FC, inplace=True, **FLOATING, **SLOPE),
+    unary("sigmoid", oracle.sigmoid, dtypes=FC, inplace=True, ulps=3, reason="an exponential, a sum and a quotient", **FLOATING,
           **SLOPE),
     unary("log_sigmoid", lambda x: -np.logaddexp(0, -x), ulps=3, absolute=1, reason="log1p(exp(-|x|)) cancels with x",
           zero_sign=False, aliases=("logsigmoid",), **SLOPE),
-    unary("silu", lambda x: x * oracle.sigmoid(x), ulps=4, reason="a sigmoid and a product", **SLOPE),
+    unary("silu", lambda x: x * oracle.sigmoid(x), dtypes=FC, ulps=4, reason="a sigmoid and a product", **SLOPE),
     unary("gelu", oracle.gelu, absolute=2, ulps=3, more=with_arguments({"approximate": "tanh"}),
           reason="docs/accuracy.md: absolute accuracy only for negative numbers", zero_sign=False,
           aliases=("gelu_erf", "gelu_tanh"), **SLOPE),
@@ -117,10 +123,10 @@ UNARY = [
     unary("ceil", lambda x: np.ceil(x).astype(x.dtype), "Number", inplace=True),
     unary("round", oracle.rounded_half_to_even, "Number", inplace=True),
     unary("trunc", lambda x: np.trunc(x).astype(x.dtype), "Number", inplace=True, aliases=("fix",)),
-    unary("isnan", np.isnan, "Any", result="boolean"),
-    unary("isinf", np.isinf, "Any", result="boolean"),
-    unary("isfinite", np.isfinite, "Any", result="boolean"),
-    unary("logical_not", np.logical_not, "Any", result="boolean"),
+    unary("isnan", np.isnan, "Any|Complex", complex_extremes=True, result="boolean"),
+    unary("isinf", np.isinf, "Any|Complex", complex_extremes=True, result="boolean"),
+    unary("isfinite", np.isfinite, "Any|Complex", complex_extremes=True, result="boolean"),
+    unary("logical_not", np.logical_not, "Any|Complex", complex_extremes=True, result="boolean"),
     unary("invert", np.invert, "Int", inplace=True, aliases=("bitwise_not",)),
     unary("leaky_relu", lambda x, negative_slope=0.01: np.where(x > 0, x, negative_slope * x),
           more=with_arguments({"negative_slope": 0.3}), **SLOPE),
@@ -137,18 +143,19 @@ def shift(function):
 
 
 COMPARE = {"result": "boolean", "dtypes": "Any"}
+EQUAL = {"result": "boolean", "dtypes": "Any|Complex"}
 BINARY = [
-    binary("add", oracle.add, "Any", inplace=True, **SLOPES),
-    binary("sub", np.subtract, inplace=True, aliases=("subtract",), **SLOPES),
-    binary("mul", np.multiply, "Any", inplace=True, aliases=("multiply",), **SLOPES),
-    binary("div", np.true_divide, "Float", inplace=True, domain=((-3.0, 3.0), POSITIVE), integers=(1, 9),
+    binary("add", oracle.add, "Any|Complex", inplace=True, **SLOPES),
+    binary("sub", np.subtract, "Number|Complex", inplace=True, aliases=("subtract",), **SLOPES),
+    binary("mul", np.multiply, "Any|Complex", inplace=True, aliases=("multiply",), **SLOPES),
+    binary("div", np.true_divide, FC, inplace=True, domain=((-3.0, 3.0), POSITIVE), integers=(1, 9),
            aliases=("divide", "true_divide"), **FLOATING, **SLOPES),
     binary("floor_divide", oracle.floor_divide, inplace=True, zero_sign=False,
            reason="a zero has the sign of either operand"),
     binary("remainder", oracle.remainder, inplace=True, domain=((-3.0, 3.0), POSITIVE), zero_sign=False,
            ignore=lambda a, b: ~(abs(a) < 2.0**28 * abs(b)) & np.isfinite(a) & np.isfinite(b) & (b != 0),
            reason="float32: exact for quotients up to 2^28; a zero has the sign of either operand", **SLOPES),
-    binary("pow", oracle.power, inplace=True, domain=(POSITIVE, (-2.0, 2.0)), integers=(-3, 9), **SLOPES),
+    binary("pow", oracle.power, "Number|Complex", complex_ulps=40, reason="exp(b log(a)): the error of the logarithm grows with the product", inplace=True, domain=(POSITIVE, (-2.0, 2.0)), integers=(-3, 9), **SLOPES),
     binary("atan2", np.arctan2, "Float", inplace=True, domain=POSITIVE, aliases=("arctan2",), **FLOATING, **SLOPES),
     binary("hypot", np.hypot, "Float", scalars=(), inplace=True, **SLOPES),
     binary("logaddexp", np.logaddexp, "Float", scalars=(), ulps=3, absolute=1, reason="the larger one cancels with the "
@@ -156,15 +163,15 @@ BINARY = [
     binary("maximum", np.maximum, "Any", scalars=(), zero_sign=False, reason="of 0.0 and -0.0 either is the larger",
            **SLOPES),
     binary("minimum", np.minimum, "Any", scalars=(), zero_sign=False, reason="as maximum", **SLOPES),
-    binary("eq", np.equal, **COMPARE),
-    binary("ne", np.not_equal, aliases=("not_equal",), **COMPARE),
+    binary("eq", np.equal, complex_extremes=True, **EQUAL),
+    binary("ne", np.not_equal, aliases=("not_equal",), complex_extremes=True, **EQUAL),
     binary("lt", np.less, aliases=("less",), **COMPARE),
     binary("le", np.less_equal, aliases=("less_equal",), **COMPARE),
     binary("gt", np.greater, aliases=("greater",), **COMPARE),
     binary("ge", np.greater_equal, aliases=("greater_equal",), **COMPARE),
-    binary("logical_and", np.logical_and, scalars=(), **COMPARE),
-    binary("logical_or", np.logical_or, scalars=(), **COMPARE),
-    binary("logical_xor", np.logical_xor, scalars=(), **COMPARE),
+    binary("logical_and", np.logical_and, scalars=(), **EQUAL),
+    binary("logical_or", np.logical_or, scalars=(), **EQUAL),
+    binary("logical_xor", np.logical_xor, scalars=(), **EQUAL),
     binary("bitwise_and", np.bitwise_and, "IntBool", inplace=True),
     binary("bitwise_or", np.bitwise_or, "IntBool", inplace=True),
     binary("bitwise_xor", np.bitwise_xor, "IntBool", inplace=True),
@@ -174,17 +181,17 @@ BINARY = [
 
 MASK = Fixed(np.arange(15).reshape(3, 5) % 3 == 0)
 TERNARY = [
-    Row("where", np.where, "Any", cases=cases((MASK, (3, 5), (3, 5)), (MASK, (5,), ()), (MASK[:1], (3, 1), (3, 5)),
+    Row("where", np.where, "Any|Complex", cases=cases((MASK, (3, 5), (3, 5)), (MASK, (5,), ()), (MASK[:1], (3, 1), (3, 5)),
         (Fixed(True), (), ()), (Fixed(np.arange(131) % 2 == 0), (131,), (131,)), (Fixed(np.zeros((0, 3), bool)), (0, 3),
         (3,))), gradient=(False, True, True), extremes=True, outside="skip"),
     ternary("clamp", oracle.clamp, "Number", inplace=True, aliases=("clip",), gradient=(True, True, True),
             zero_sign=False, reason="of 0.0 and -0.0 either is the larger"),
-    ternary("lerp", lambda a, b, t: a + t * (b - a), "Float", inplace=True, gradient=(True, True, True), absolute=2,
+    ternary("lerp", lambda a, b, t: a + t * (b - a), FC, inplace=True, gradient=(True, True, True), absolute=2,
             scale=lambda a, b, t: abs(a) + abs(t) * (abs(a) + abs(b)), zero_sign=False, extremes=False,
             reason="a sum that cancels; what overflows on the way is not defined"),
-    ternary("addcmul", lambda a, b, c: a + b * c, "Number", inplace=True, gradient=(True, True, True), extremes=False,
+    ternary("addcmul", lambda a, b, c: a + b * c, "Number|Complex", inplace=True, gradient=(True, True, True), extremes=False,
             absolute=1, scale=lambda a, b, c: abs(b * c), reason="a sum that cancels"),
-    ternary("addcdiv", lambda a, b, c: a + b / c, "Float", inplace=True, gradient=(True, True, True), extremes=False,
+    ternary("addcdiv", lambda a, b, c: a + b / c, FC, inplace=True, gradient=(True, True, True), extremes=False,
             domain=((-3.0, 3.0), (-3.0, 3.0), POSITIVE), absolute=1, scale=lambda a, b, c: abs(b / c),
             reason="a sum that cancels"),
 ]  # fmt: skip
@@ -197,11 +204,11 @@ def bounds(library, x, low, high):
 COMPOSED = [
     Row("clamp_min", np.maximum, "Number", cases=cases(((3, 5), (3, 5)), ((3, 5), -1), ((131,), ())), outside="skip", half_roundings=2, **SLOPES),
     Row("clamp_max", np.minimum, "Number", cases=cases(((3, 5), (3, 5)), ((3, 5), -1), ((131,), ())), outside="skip", half_roundings=2, **SLOPES),
-    Row("rsub", lambda a, b, alpha=1: b - alpha * a, "Number", cases=(*cases(((3, 5), (3, 5)), ((3, 5), 2)),
+    Row("rsub", lambda a, b, alpha=1: b - alpha * a, "Number|Complex", cases=(*cases(((3, 5), (3, 5)), ((3, 5), 2)),
         Case(((3, 5), (5,)), named={"alpha": 2})), absolute=1, reason="a sum that cancels", outside="skip", half_roundings=2, **SLOPES),
-    Row("masked_fill", lambda x, mask, value: np.where(mask, np.asarray(value, x.dtype), x), "Any",
+    Row("masked_fill", lambda x, mask, value: np.where(mask, np.asarray(value, x.dtype), x), "Any|Complex",
         cases=cases(((3, 5), MASK, 2), ((2, 3, 5), MASK, 1), ((5,), MASK, 1)), outside="skip", **SLOPE),
-    Row("isclose", oracle.isclose, "Float", "bool", cases=(*cases(((3, 5), (3, 5)), ((4,), ())),
+    Row("isclose", oracle.isclose, FC, "bool", cases=(*cases(((3, 5), (3, 5)), ((4,), ())),
         Case(((7,), (7,)), named={"rtol": 0.5, "atol": 0.5, "equal_nan": True})), outside="skip"),
     Row("fmod", oracle.fmod, "Number", cases=BINARY_CASES, domain=((-3.0, 3.0), POSITIVE), outside="skip", half_roundings=2, **SLOPES),
     Row("nan_to_num", lambda x, nan=0.0, posinf=None, neginf=None: np.where(np.isnan(x), nan, x), "Float",
@@ -259,31 +266,42 @@ LINES = extreme_lines()
 SUMS = {"absolute": 4, "scale": SUM_SIZES, "reason": "rounding of sums"}
 
 
+def of_name(name):
+    return lambda library, *tensors, **named: getattr(library, name)(*tensors, **named)
+
+
 def as_called(name):
     return lambda library, *tensors, **named: tuple(getattr(library, name)(*tensors, **named))
 
 
 REDUCTIONS = [
-    Row("sum", oracle.reduction(np.sum), "Any", "sum", EACH_WAY + OF_NOTHING + LINES, **SUMS, **SLOPE),
-    Row("mean", oracle.reduction(np.mean), "Float", "same", EACH_WAY + OF_NOTHING_ROUGH + LINES, **SUMS, **SLOPE),
-    Row("prod", oracle.reduction(np.prod), "Any", "sum", EACH_WAY + OF_NOTHING + LINES, domain=(0.5, 1.6), ulps=12,
+    Row("sum", oracle.reduction(np.sum), "Any|Complex", "sum", EACH_WAY + OF_NOTHING + LINES, complex_ulps=6, **SUMS, **SLOPE),
+    Row("mean", oracle.reduction(np.mean), FC, "same", EACH_WAY + OF_NOTHING_ROUGH + LINES, complex_ulps=6, **SUMS, **SLOPE),
+    Row("prod", oracle.reduction(np.prod), "Any|Complex", "sum", EACH_WAY + OF_NOTHING + LINES, domain=(0.5, 1.6), ulps=12, complex_ulps=200,
         integers=(-2, 2), reason="one rounding a factor; 131 in a tree", **SLOPE),
     Row("amax", oracle.reduction(np.max), "Any", "same", EACH_WAY + LINES, **SLOPE),
     Row("amin", oracle.reduction(np.min), "Any", "same", EACH_WAY + LINES, **SLOPE),
-    Row("any", oracle.reduction(np.any), "Any", "boolean", EACH_WAY + OF_NOTHING + LINES),
-    Row("all", oracle.reduction(np.all), "Any", "boolean", EACH_WAY + OF_NOTHING + LINES, integers=(0, 9)),
-    Row("var", oracle.spread(np.var), "Float", "same", (*(c for c in EACH_WAY if c.inputs not in (((),), ((3, 1),))),
+    Row("any", oracle.reduction(np.any), "Any|Complex", "boolean", EACH_WAY + OF_NOTHING + LINES),
+    Row("all", oracle.reduction(np.all), "Any|Complex", "boolean", EACH_WAY + OF_NOTHING + LINES, integers=(0, 9)),
+    Row("var", oracle.spread(np.var), "Float", "same", outside="skip", cases= (*(c for c in EACH_WAY if c.inputs not in (((),), ((3, 1),))),
         *dims({"dim": 1}, shape=(3, 1), smooth=False), *dims({"dim": 1, "correction": 0}, {"correction": 2})), absolute=8, scale=lambda x, **_: 9.0,
         reason="squares of differences from a rounded mean", **SLOPE),
     Row("logsumexp", oracle.logsumexp, "Float", "same", EACH_WAY + OF_NOTHING_ROUGH + LINES, absolute=6,
         reason="a sum of exponentials and its logarithm", outside="skip", **SLOPE),
-    Row("std", oracle.spread(np.std), "Float", "same", (*dims({"dim": 1}, {"dim": (0, 2), "keepdim": True}),
+    Row("std", oracle.spread(np.std), "Float", "same", outside="skip", cases= (*dims({"dim": 1}, {"dim": (0, 2), "keepdim": True}),
         *dims({"correction": 0}, shape=(131,))), absolute=8, scale=lambda x, **_: 3.0, reason="as var", half_roundings=2, **SLOPE),
-    Row("norm", oracle.norm, "Float", "same", (*dims({}, {"dim": 1}, {"p": 1, "dim": 0}, {"p": 3.0, "dim": (0, 2)},
+    Row("norm", oracle.norm, "Float", "same", outside="skip", cases=(*dims({}, {"dim": 1}, {"p": 1, "dim": 0}, {"p": 3.0, "dim": (0, 2)},
         {"p": math.inf, "dim": 1, "keepdim": True}, {"p": -math.inf}), *dims({"p": 0, "dim": 1}, smooth=False),
         *dims({}, shape=())), ulps=16, reason="a sum, and for odd p a power of powers", half_roundings=4,
         **SLOPE),
-    Row("count_nonzero", lambda x, dim=None: np.count_nonzero(x, axis=oracle.axes(dim)), "Any", "int64",
+    Row("var of complex numbers", oracle.spread(np.var), "Complex", "real", dims({}, {"dim": 1, "correction": 0},
+        {"dim": (0, 2), "keepdim": True}), call=of_name("var"), outside="skip", absolute=8, scale=lambda x, **_: 9.0, reason="as var",
+        **SLOPE),
+    Row("std of complex numbers", oracle.spread(np.std), "Complex", "real", dims({}, {"dim": 1}), call=of_name("std"), outside="skip",
+        absolute=8, scale=lambda x, **_: 3.0, reason="as var", **SLOPE),
+    Row("norm of complex numbers", oracle.norm, "Complex", "real", dims({}, {"dim": 1}, {"p": 1, "dim": 0}, {"p": 3.0,
+        "dim": (0, 2)}), call=of_name("norm"), outside="skip", ulps=16, reason="as norm", **SLOPE),
+    Row("count_nonzero", lambda x, dim=None: np.count_nonzero(x, axis=oracle.axes(dim)), "Any|Complex", "int64",
         dims({}, {"dim": 1}, {"dim": (0, 2)})),
     Row("argmax", oracle.place(np.argmax), "Any", "int64", ONE_DIM + LINES, integers=(-120, 120)),
     Row("argmin", oracle.place(np.argmin), "Any", "int64", ONE_DIM + LINES, integers=(-120, 120)),
@@ -375,8 +393,8 @@ VIEWS = [
     moved("flip", lambda x, *d: np.flip(x, d), (CUBE, 0), (CUBE, 0, 2), ((131,), 0), ((0, 3), 1)),
     moved("repeat", lambda x, *n: np.tile(x, n), ((2, 3), 2, 2), ((2, 3), 3, 1, 2), ((), 3), ((2, 3), 0, 1)),
     moved("repeat_interleave", lambda x, n, dim=None: np.repeat(x, n, dim), ((2, 3), 2), ((2, 3), 3, 1)),
-    moved("tril", np.tril, ((4, 5),), ((4, 5), 1), ((2, 3, 3), -1), dtypes=SETS["Any"]),
-    moved("triu", np.triu, ((4, 5),), ((4, 5), 1), ((2, 3, 3), -1), dtypes=SETS["Any"]),
+    moved("tril", np.tril, ((4, 5),), ((4, 5), 1), ((2, 3, 3), -1)),
+    moved("triu", np.triu, ((4, 5),), ((4, 5), 1), ((2, 3, 3), -1)),
     moved("clone", np.copy, (CUBE,), ((),), ((0, 3),), ((131,),)),
     moved("contiguous", np.copy, (CUBE,), ((),), ((0, 3),)),
     Row("view_as", like_other(by_shape), cases=cases((CUBE, (6, 4)), layouts=CONTIGUOUS), call=method("view_as"),
@@ -396,6 +414,28 @@ VIEWS = [
     Row("fill_", lambda x, v: np.full_like(x, v), cases=cases((CUBE, 1), ((), 1), ((131,), 1)),
         call=lambda library, x, v: x.clone().fill_(v), **MOVED),
     Row("zero_", np.zeros_like, cases=cases((CUBE,), ((),)), call=lambda library, x: x.clone().zero_(), **MOVED),
+]  # fmt: skip
+
+# ---- complex numbers and their parts -------------------------------------------------------------
+
+PARTS = {"dtypes": ("float32", "float64")}
+COMPLEX_PARTS = [
+    Row("view_as_real", lambda z: np.stack([z.real, z.imag], -1), "Complex", "real", cases(((3, 5),), ((),), ((0, 3),),
+        ((131,),)), ulps=0.0, outside="skip", **SLOPE),
+    Row("view_as_complex", lambda x: x[..., 0] + 1j * x[..., 1], "Float", "complex", cases(((3, 2),), ((2,),), ((0, 2),),
+        ((131, 2),), layouts=("contiguous",), **PARTS), ulps=0.0, outside="skip", **SLOPE),
+    Row("real", np.real, "All", "real", cases((CUBE,), ((),)), call=of_name("real"), ulps=0.0, outside="skip", **SLOPE),
+    Row("imag", np.imag, "Complex", "real", cases((CUBE,), ((),)), call=of_name("imag"), ulps=0.0, outside="skip", **SLOPE),
+    Row("complex", lambda a, b: a + 1j * b, "Float", "complex", cases(((3, 5), (3, 5)), ((3, 1), (5,)), ((), ()), **PARTS),
+        ulps=0.0, outside="skip", **SLOPES),
+    Row("polar", lambda r, a: r * np.exp(1j * a), "Float", "complex", cases(((3, 5), (3, 5)), ((3, 1), (5,)), **PARTS),
+        ulps=3, reason="a sine and a product", outside="skip", **SLOPES),
+    Row("conj", np.conj, cases=cases((CUBE,), ((),)), call=of_name("conj"), **MOVED, **SLOPE),
+    Row("isreal", np.isreal, "All", "bool", cases((CUBE,), (Fixed(np.array([1 + 0j, 1j, 0])),)), call=of_name("isreal"),
+        outside="skip"),
+    moved("adjoint", lambda x: np.conj(np.swapaxes(x, -1, -2)), (CUBE,), ((3, 4),)),
+    moved("H", lambda x: np.conj(x.T), ((3, 4),), call=lambda library, x: x.H),
+    moved("mH", lambda x: np.conj(np.swapaxes(x, -1, -2)), (CUBE,), call=lambda library, x: x.mH),
 ]  # fmt: skip
 
 # ---- indexing ------------------------------------------------------------------------------------
@@ -475,7 +515,7 @@ INDEXING = [
     Row("masked_select", lambda x, mask: np.broadcast_to(x, np.broadcast_shapes(x.shape, mask.shape))[
         np.broadcast_to(mask, np.broadcast_shapes(x.shape, mask.shape))], cases=cases(((3, 5), MASK), ((5,), MASK),
         ((3, 5), Fixed(np.array([True, False, True, True, False])))), **MOVED, **SLOPE),
-    Row("nonzero", lambda x: np.argwhere(x), "Any", "int64", cases(((3, 5),), ((131,),), ((0, 3),)), integers=(0, 2)),
+    Row("nonzero", lambda x: np.argwhere(x), "Any|Complex", "int64", cases(((3, 5),), ((131,),), ((0, 3),)), integers=(0, 2)),
     Row("embedding", lambda places, weight: weight[places], cases=cases((Fixed(np.array([2, 1, 0, 2])), (5, 3)), (PLACES,
         (5, 3)), (Fixed(np.array(3)), (4, 131))), call=lambda library, places, weight:
         library.module.nn.functional.embedding(places, weight), gradient=(False, True), **MOVED),
@@ -494,7 +534,7 @@ def products(function):
     )
 
 
-def matrices(name, function, *shapes, dtypes="Number", gradient=(True, True), **options):
+def matrices(name, function, *shapes, dtypes="Number|Complex", gradient=(True, True), **options):
     return Row(name, function, dtypes, cases=cases(*shapes), gradient=gradient, absolute=4, scale=products(function),
                reason="sums of products", outside="skip", **options)  # fmt: skip
 
@@ -530,6 +570,7 @@ NETWORKS = [
     matrices("bmm", np.matmul, ((2, 3, 4), (2, 4, 5)), ((0, 3, 4), (0, 4, 5)), ((3, 1, 7), (3, 7, 1))),
     matrices("mv", np.matmul, ((3, 4), (4,)), ((2, 131), (131,))),
     matrices("dot", np.dot, ((7,), (7,)), ((131,), (131,)), ((0,), (0,))),
+    matrices("vdot", np.vdot, ((7,), (7,)), ((131,), (131,)), ((0,), (0,))),
     matrices("outer", np.outer, ((3,), (4,))),
     matrices("addmm", lambda c, a, b, beta=1, alpha=1: beta * c + alpha * (a @ b), ((3, 5), (3, 4), (4, 5)),
              ((5,), (3, 4), (4, 5)), gradient=(True, True, True), half_roundings=2),
@@ -564,6 +605,6 @@ NETWORKS = [
         scale=lambda *x, **_: 15.0, reason="sums of logarithms", half_roundings=2, outside="skip", **SLOPE),
 ]  # fmt: skip
 
-ALL = UNARY + BINARY + TERNARY + COMPOSED + REDUCTIONS + SCAN_ROWS + VIEWS + INDEXING + NETWORKS
+ALL = UNARY + BINARY + TERNARY + COMPOSED + REDUCTIONS + SCAN_ROWS + VIEWS + COMPLEX_PARTS + INDEXING + NETWORKS
 BY_NAME = {row.name: row for row in ALL}
 assert len(BY_NAME) == len(ALL), "a row stands twice"

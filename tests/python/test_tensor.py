@@ -435,9 +435,8 @@ def test_as_numbers(device):
     with pytest.raises(RuntimeError, match="ambiguous"):
         if bolide.ones(2):
             pass
-    for bad in (lambda: range(5)[bolide.tensor(2.0)], lambda: float(bolide.tensor(1j))):
-        with pytest.raises(TypeError):
-            bad()
+    with pytest.raises(TypeError):
+        range(5)[bolide.tensor(2.0)]
     for value in (math.nan, math.inf):
         with pytest.raises((ValueError, OverflowError)):
             int(bolide.tensor(value))

@@ -18,7 +18,8 @@ def gradcheck(
 
     Args:
         func: a function of tensors that gives a tensor or a tuple of them.
-        inputs: its arguments; those that are checked should be float64 and away from kinks.
+        inputs: its arguments; those that are checked should be float64 or complex128, and away from kinks. The two
+            parts of a complex number are checked as two real ones, of outputs too.
         eps: the step of the differences.
         atol, rtol: what may differ, absolutely and relative to the differences.
         raise_exception: raise, rather than return False.
@@ -131,22 +132,29 @@ def _outputs(func, inputs):
     """The outputs that can have a gradient."""
     found = func(*inputs)
     found = (found,) if isinstance(found, _C.Tensor) else tuple(found)
-    return [y for y in found if isinstance(y, _C.Tensor) and y.is_floating_point()]
+    return [
+        y for y in found if isinstance(y, _C.Tensor) and (y.is_floating_point() or y.is_complex())
+    ]
+
+
+def _parts(x):
+    """The numbers of a tensor as real ones in a row; of a complex one that shares its memory, if it is contiguous."""
+    return (_C.view_as_real(x) if x.is_complex() else x).reshape(-1)
 
 
 def _flat(outputs):
-    return [value for y in outputs for value in y.detach().reshape(-1).tolist()]
+    return [value for y in outputs for value in _parts(y.detach()).tolist()]
 
 
 def _numeric_jacobian(func, inputs, x, eps):
-    """Row i: how the elements of all outputs change with element i of x."""
+    """Row i: how the numbers of all outputs change with number i of x."""
     rows = []
-    for i in range(x.numel()):
+    for i in range(len(_parts(x.detach()))):
         values = []
         for step in (eps, -eps):
             with no_grad():
                 moved = x.detach().clone().contiguous()
-                moved.view(-1)[i] += step
+                _parts(moved)[i] += step
                 values.append(_flat(_outputs(func, [moved if a is x else a for a in inputs])))
         rows.append([(high - low) / (2 * eps) for high, low in zip(*values, strict=True)])
     return rows
@@ -157,10 +165,9 @@ def _analytic_jacobians(func, inputs, checked, nondet_tol):
     outputs = _outputs(func, inputs)
     columns: list[list] = [[] for _ in checked]
     for y in outputs:
-        for place in range(y.numel()):
-            seed = _C.zeros(y.numel(), dtype=y.dtype, device=y.device)
-            seed[place] = 1
-            seed = seed.reshape(y.shape)
+        for place in range(len(_parts(y.detach()))):
+            seed = _C.zeros(y.shape, dtype=y.dtype, device=y.device)
+            _parts(seed)[place] = 1
             for column, g in zip(columns, _slopes(y, checked, seed, nondet_tol), strict=True):
                 column.append(g)
     return [[list(row) for row in zip(*column, strict=True)] for column in columns]
@@ -168,7 +175,7 @@ def _analytic_jacobians(func, inputs, checked, nondet_tol):
 
 def _slopes(y, checked, seed, nondet_tol):
     if not y.requires_grad:
-        return [[0.0] * x.numel() for x in checked]
+        return [[0.0] * len(_parts(x.detach())) for x in checked]
     twice = []
     for _ in range(2):
         found = grad(y, checked, seed, retain_graph=True, allow_unused=True, materialize_grads=True)
@@ -177,7 +184,7 @@ def _slopes(y, checked, seed, nondet_tol):
                 raise GradcheckError(
                     f"[gradcheck] expected a gradient of shape {list(x.shape)}, got {list(g.shape)}."
                 )
-        twice.append([g.detach().reshape(-1).tolist() for g in found])
+        twice.append([_flat([g]) for g in found])
     for first, second in zip(*twice, strict=True):
         for a, b in zip(first, second, strict=True):
             if not (abs(a - b) <= nondet_tol or (a != a and b != b)):
