@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include "kernel_support.h"
+#include "kernels/op_list.h"
 
 namespace bolide::test {
 namespace {
@@ -84,7 +85,8 @@ TEST(CudaBackend, AnUnknownDtypeIsRefusedByName) {
   const int64_t one = 1, n = 4;
   ElementwiseCall call;
   call.slots[0] = call.out = x.operand(true, &one);
-  call.compute = Compute::C64, call.rank = 1, call.shape = &n, call.stream = cuda_stream();
+  call.op = ElementwiseOp::floor, call.compute = Compute::C64;
+  call.rank = 1, call.shape = &n, call.stream = cuda_stream();
   try {
     kernels(true).elementwise(call);
     ADD_FAILURE() << "taken";
