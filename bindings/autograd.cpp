@@ -1,10 +1,9 @@
 // autograd.cpp - backward(), grad(), the modes, and nodes of the graph as Python sees them.
 #include "runtime/autograd.h"
 
-#include <cctype>
-
 #include "bindings/autograd_hooks.h"
 #include "bindings/module.h"
+#include "bindings/node_type.h"
 #include "bindings/ops_table.h"
 
 namespace py = pybind11;
@@ -63,6 +62,7 @@ PyObject* tensor_backward(PyObject* self, PyObject* gradient, OptionalBool retai
 TensorList run_grad(PyObject* outputs, PyObject* inputs, PyObject* gradients, OptionalBool retain_graph,
                     bool create_graph, bool allow_unused) {
   const TensorList of = tensor_list("grad", "outputs", outputs), by = tensor_list("grad", "inputs", inputs);
+  if (by.empty()) raise(ErrorKind::Value, "grad", "at least one input", "none", "`inputs` cannot be empty.");
   TensorList given = optional_list(gradients);
   if (given.empty()) given.resize(of.size());
   TensorList found = gradients_of(of, by, given, options_of(retain_graph, create_graph), allow_unused);
@@ -73,63 +73,108 @@ TensorList run_grad(PyObject* outputs, PyObject* inputs, PyObject* gradients, Op
 // ---- tensors -------------------------------------------------------------------------------------------------
 void require_grad(const Tensor& t, bool requires_grad) { set_requires_grad(t, requires_grad); }
 PyObject* keep_grad(const Tensor& t) {
-  check(t.requires_grad(), ErrorKind::Runtime, "retain_grad", "a tensor that requires grad",
-        [&] { return str(describe(t), ", which does not"); });
+  if (!t.requires_grad())
+    raise(ErrorKind::Runtime, "retain_grad", "a tensor that requires grad", str(describe(t), ", which does not"),
+          "Can't retain_grad on Tensor that has requires_grad=False.");
   retain_grad(t);
   return Py_NewRef(Py_None);
 }
 PyObject* hook_on(PyObject* self, PyObject* hook) { return register_hook(self, hook); }
 PyObject* post_hook_on(PyObject* self, PyObject* hook) { return register_post_hook(self, hook); }
-void detach_in_place(const Tensor& t) {
-  if (t->autograd) t->autograd->grad_fn = {}, t->autograd->requires_grad = false, t->autograd->output = 0;
-  t->base = {};
+void detach_in_place(const Tensor& t) { forget_history(t); }
+bool made_in_inference(const Tensor& t) { return t->inference; }
+
+// ---- anomalies -----------------------------------------------------------------------------------------------
+std::string forward_trace() {
+  py::gil_scoped_acquire gil;
+  const py::list lines = py::module_::import("traceback").attr("format_stack")();
+  return py::str("").attr("join")(lines).cast<std::string>();
+}
+void warn_user(const std::string& text) {
+  py::gil_scoped_acquire gil;
+  PyObject *type, *value, *traceback;  // it may come while an error of Python is on its way
+  PyErr_Fetch(&type, &value, &traceback);
+  if (PyErr_WarnEx(PyExc_UserWarning, text.c_str(), 1) < 0) PyErr_WriteUnraisable(nullptr);
+  PyErr_Restore(type, value, traceback);
 }
 
-// ---- nodes ---------------------------------------------------------------------------------------------------
-struct NodeHandle {
-  Ref<Node> node;
+// ---- saved tensors through hooks ------------------------------------------------------------------------------
+struct PackHooks {
+  py::object pack, unpack;
+  std::string refusal;  // nobody may save with hooks here: why
 };
-std::string display_name(const Node& node) {  // "add" is shown as AddBackward, as it is in PyTorch
-  const std::string name = node.name();
-  for (char c : name)
-    if (std::isupper(static_cast<unsigned char>(c))) return name;
-  std::string out;
-  bool upper = true;
-  for (char c : name) {
-    if (c == '_') upper = true;
-    else out += upper ? char(std::toupper(static_cast<unsigned char>(c))) : c, upper = false;
-  }
-  return out + "Backward";
+std::vector<PackHooks>& pack_hooks() {
+  static thread_local std::vector<PackHooks> stack;
+  return stack;
 }
-py::tuple inputs_of(const NodeHandle& h) {
-  py::tuple out(size_t(h.node->edges()));
-  for (int i = 0; i < h.node->edges(); i++) {
-    const Edge& edge = h.node->edge(i);
-    const py::object node = edge.node ? py::cast(NodeHandle{edge.node}) : py::none();
-    out[size_t(i)] = py::make_tuple(node, edge.output);
+class PythonPacked final : public PackedTensor {
+ public:
+  PythonPacked(py::object packed, py::object unpack)
+      : packed_(packed.release().ptr()), unpack_(unpack.release().ptr()) {}
+  ~PythonPacked() override { drop_reference(packed_), drop_reference(unpack_); }
+  Tensor unpack() override {
+    py::gil_scoped_acquire gil;
+    const py::object found = py::reinterpret_steal<py::object>(PyObject_CallOneArg(unpack_, packed_));
+    if (!found) throw py::error_already_set();
+    if (!is_tensor(found.ptr()))
+      raise(ErrorKind::Type, "saved_tensors_hooks", "a Tensor from unpack_hook", type_name(found.ptr()));
+    return unwrap(found.ptr());
   }
-  return out;
+
+ private:
+  PyObject *packed_, *unpack_;
+};
+Ref<PackedTensor> pack_with_python(const Tensor& t) {
+  py::gil_scoped_acquire gil;
+  const PackHooks hooks = pack_hooks().back();
+  const PackHook before = set_pack_hook(nullptr);  // what the hook computes is saved as it is
+  struct Restore {
+    PackHook hook;
+    ~Restore() { set_pack_hook(hook); }
+  } restore{before};
+  GradMode off(false);
+  const py::object argument = py::reinterpret_steal<py::object>(wrap(t->autograd ? alias(t) : t));
+  const py::object packed = py::reinterpret_steal<py::object>(PyObject_CallOneArg(hooks.pack.ptr(), argument.ptr()));
+  if (!packed) throw py::error_already_set();
+  return Ref<PackedTensor>::steal(new PythonPacked(packed, hooks.unpack));
+}
+void push_pack_hooks(py::object pack, py::object unpack) {
+  for (PyObject* f : {pack.ptr(), unpack.ptr()})
+    if (!PyCallable_Check(f)) throw Mismatch{f, "a callable"};
+  for (const PackHooks& h : pack_hooks())
+    if (!h.refusal.empty()) raise(ErrorKind::Runtime, "saved_tensors_hooks", "no hooks here", "some", h.refusal);
+  pack_hooks().push_back({std::move(pack), std::move(unpack), {}});
+  set_pack_hook(pack_with_python);
+}
+void refuse_pack_hooks(std::string message) {
+  for (const PackHooks& h : pack_hooks())
+    if (h.refusal.empty()) raise(ErrorKind::Runtime, "disable_saved_tensors_hooks", "no hooks in use", "some", message);
+  pack_hooks().push_back({{}, {}, std::move(message)});
+}
+void pop_pack_hooks() {
+  pack_hooks().pop_back();
+  const bool any = !pack_hooks().empty() && pack_hooks().back().refusal.empty();
+  set_pack_hook(any ? pack_with_python : nullptr);
 }
 
 }  // namespace
 
-PyObject* node_to_python(const Ref<Node>& node) {
-  return node ? py::cast(NodeHandle{node}).release().ptr() : Py_NewRef(Py_None);
-}
-std::string node_name(const Node& node) { return display_name(node); }
-
 void add_autograd(py::module_& m) {
-  py::class_<NodeHandle>(m, "Node", "A node of the graph that backward() walks: tensor.grad_fn.")
-      .def(
-          "name", [](const NodeHandle& h) { return display_name(*h.node); }, "The op that it belongs to.")
-      .def_property_readonly("next_functions", inputs_of, "Pairs of a node (or None) and which output of it.")
-      .def("__repr__",
-           [](const NodeHandle& h) {
-             return str("<", display_name(*h.node), " object at ", static_cast<const void*>(h.node.get()), ">");
-           })
-      .def(
-          "__eq__", [](const NodeHandle& a, const NodeHandle& b) { return a.node == b.node; }, py::is_operator())
-      .def("__hash__", [](const NodeHandle& h) { return reinterpret_cast<uintptr_t>(h.node.get()) >> 4; });
+  add_node_type(m);
+  set_anomaly_hooks({forward_trace, warn_user});
+  m.def("_increment_version", &bump_version, py::arg("tensor"));
+  m.def("_set_anomaly_mode", &set_anomaly_mode, py::arg("enabled"), py::arg("check_nan"));
+  m.def("_anomaly_mode", [] { return py::make_tuple(anomaly_enabled(), anomaly_checks_nan()); });
+  m.def("_push_pack_hooks", &push_pack_hooks, py::arg("pack"), py::arg("unpack"));
+  m.def("_refuse_pack_hooks", &refuse_pack_hooks, py::arg("message"));
+  m.def("_pop_pack_hooks", &pop_pack_hooks);
+  m.def(
+      "_gradient_edge",
+      [](const Tensor& t) {
+        const Edge edge = gradient_edge(t);
+        return py::make_tuple(py::reinterpret_steal<py::object>(node_to_python(edge.node)), edge.output);
+      },
+      py::arg("tensor"), "The node and the number of its output that a tensor's gradient comes to.");
   m.def("_set_grad_enabled", &set_grad_enabled, py::arg("enabled"), "Sets the mode and returns what it was.");
   m.def("_set_inference_enabled", &set_inference_enabled, py::arg("enabled"), "Sets the mode and returns what it was.");
   m.def("is_grad_enabled", &grad_enabled, "Do ops record themselves for backward()?");
@@ -157,7 +202,10 @@ std::vector<Op> autograd_rows() {
                         "is a leaf of a floating-point or complex dtype.",
                         kMethod),
       op<&keep_grad>("retain_grad", "input", "Keeps .grad though it is no leaf.", kMethod),
-      op<&detach_in_place>("detach_", "input", "Cuts off the history.", kMethod),
+      op<&detach_in_place>("detach_", "input",
+                           "Cuts off the history.\n\nRaises: BolideError for a view. Reference: torch.Tensor.detach_.",
+                           kMethod),
+      op<&made_in_inference>("is_inference", "input", "Was it made in inference mode?"),
       op<&hook_on>("register_hook", "input, hook",
                    "Calls hook(gradient) when the gradient of this tensor is known; what it returns, unless None, "
                    "replaces it.\n\nReturns a handle with remove(). Reference: torch.Tensor.register_hook.",

@@ -24,9 +24,12 @@ struct Context {
 
 py::tuple saved_tensors(const Context& c) {
   if (!c.has_saved) return py::tuple(c.to_save);  // still in forward
-  check(!c.released, ErrorKind::Runtime, "backward", "a graph that is still there", [] {
-    return std::string("one whose saved tensors were freed by an earlier backward; give that one retain_graph=True");
-  });
+  if (c.released)
+    raise(
+        ErrorKind::Runtime, "backward", "a graph that is still there",
+        "one whose saved tensors were freed by an earlier backward",
+        "Trying to backward through the graph a second time (or directly access saved tensors after they have already "
+        "been freed); give the first one retain_graph=True.");
   py::tuple out(c.saved.size());
   for (size_t i = 0; i < c.saved.size(); i++) out[i] = py::reinterpret_steal<py::object>(wrap(c.saved[i].get(c.node)));
   return out;
@@ -41,12 +44,15 @@ const char* lasting_name(const std::string& name) {
 class FunctionNode final : public Node {
  public:
   FunctionNode(const char* name, py::object type, py::object context)
-      : Node(name), type_(type.release().ptr()), context_(context.release().ptr()) {}
+      : Node(name), type_(type.release().ptr()), context_(context.release().ptr()),
+        shared_(py::cast<Context*>(py::handle(context_))) {}
   ~FunctionNode() override {
     shared().node = nullptr;
     drop_reference(context_);
     drop_reference(type_);
   }
+  bool is_custom() const override { return true; }
+  void* foreign() const override { return context_; }
   void set_inputs(const std::vector<bool>& is_tensor) { is_tensor_ = is_tensor; }
   // An output of forward; `place` is its number among the differentiable ones, or -1.
   void add_result(const Tensor& t, int place) {
@@ -75,7 +81,7 @@ class FunctionNode final : public Node {
   }
 
  private:
-  Context& shared() const { return *static_cast<Context*>(context_pointer_); }
+  Context& shared() const { return *shared_; }
   Tensor gradient_at(size_t i, std::span<const Tensor> g) const {
     if (!has_result_[i]) return {};
     if (places_[i] >= 0 && g[size_t(places_[i])]) return g[size_t(places_[i])];
@@ -87,21 +93,33 @@ class FunctionNode final : public Node {
       const bool there = i < result.size() && !result[i].is_none();
       if (i >= result.size() || (i >= inputs && there))
         raise(ErrorKind::Runtime, name(), str("a gradient or None from backward for each of ", inputs, " inputs"),
-              str(result.size()));
+              str(result.size()), str("Function ", name(), " returned an incorrect number of gradients."));
       if (!there) continue;
       PyObject* one = py::object(result[i]).ptr();
       if (!is_tensor_[i])
         raise(ErrorKind::Runtime, name(), str("None as gradient of input ", i, ", which is no tensor"), type_name(one));
       if (!is_tensor(one)) raise(ErrorKind::Type, name(), "a Tensor or None as gradient", type_name(one));
-      if (grads.needs(int(i))) grads[int(i)] = unwrap(one);
+      if (!grads.needs(int(i))) continue;
+      check_shape(i, unwrap(one));
+      grads[int(i)] = unwrap(one);
     }
   }
+  // What broadcasting made larger is summed by the engine; anything else is an error of the Function.
+  void check_shape(size_t i, const Tensor& g) const {
+    const Edge& to = edge(int(i));
+    const Dims &wanted = to.node->output(int(to.output)).sizes, &got = g.sizes();
+    bool fits = got.rank() >= wanted.rank();
+    for (int d = 0; d < wanted.rank() && fits; d++) {
+      const int64_t own = wanted[d];
+      fits = own == 1 || own == got[d + got.rank() - wanted.rank()];
+    }
+    if (!fits)
+      raise(ErrorKind::Shape, name(), str("a gradient of shape ", wanted.text(), " for input ", i), got.text(),
+            str("Function ", name(), " returned an invalid gradient at index ", i, "."));
+  }
 
- public:
-  void* context_pointer_ = nullptr;
-
- private:
   PyObject *type_, *context_;
+  Context* shared_;  // in context_
   std::vector<bool> is_tensor_, has_result_;
   std::vector<OutputInfo> results_;
   std::vector<int> places_;
@@ -110,21 +128,22 @@ class FunctionNode final : public Node {
 // One call of Function.apply().
 class Application {
  public:
-  Application(py::object type, py::args arguments)
-      : type_(std::move(type)), arguments_(std::move(arguments)), context_(py::cast(Context())),
-        shared_(context_.cast<Context&>()) {}
+  Application(py::object type, py::args arguments, py::kwargs keywords)
+      : type_(std::move(type)), arguments_(std::move(arguments)), keywords_(std::move(keywords)),
+        context_(py::cast(Context())), shared_(context_.cast<Context&>()) {}
 
   py::object run() {
     find_inputs();
     py::object result = forward();
     const bool many = py::isinstance<py::tuple>(result);
+    if (!many && !is_tensor(result.ptr())) return result;  // nothing to record
     py::list outputs = many ? py::list(result) : py::list();
     if (!many) outputs.append(result);
-    if (!many && !is_tensor(result.ptr()))
-      raise(ErrorKind::Type, name(), "a Tensor or a tuple as result of forward", type_name(result.ptr()));
+    check_dirty(outputs);
     if (wants_) record_all(outputs);
-    else
-      for (py::handle t : shared_.dirty) bump_version(unwrap(t.ptr()));
+    else finish_unrecorded(outputs);
+    // The context must not hold its own outputs: that would be a cycle.
+    shared_.dirty = shared_.non_differentiable = shared_.to_save = py::tuple();
     return many ? py::object(py::tuple(outputs)) : py::object(outputs[0]);
   }
 
@@ -145,11 +164,34 @@ class Application {
     }
     shared_.needs_input_grad = needs;
   }
+  // Without a record, an input that comes back is still a tensor of its own.
+  void finish_unrecorded(py::list& outputs) {
+    for (py::handle t : shared_.dirty) bump_version(unwrap(t.ptr()));
+    if (!grad_enabled()) return;
+    for (size_t i = 0; i < outputs.size(); i++) {
+      const py::object one = outputs[i];
+      if (!is_tensor(one.ptr()) || contains(shared_.dirty, unwrap(one.ptr())) || !is_input(unwrap(one.ptr()))) continue;
+      outputs[i] = py::reinterpret_steal<py::object>(wrap(as_view(unwrap(one.ptr()), ViewKind::Custom)));
+    }
+  }
+  void check_dirty(const py::list& outputs) {
+    for (py::handle t : shared_.dirty)
+      if (!contains(outputs, unwrap(t.ptr())))
+        raise(ErrorKind::Runtime, name(), "tensors marked dirty among the outputs", "one that is not returned",
+              "Some elements marked as dirty during the forward method were not returned as output.");
+  }
+  // A view of what an input shows that in-place ops with autograd refuse: they would override the Function's backward.
+  static Tensor as_view(const Tensor& t, ViewKind kind) {
+    Tensor v = alias(t);
+    v->base = t->base ? t->base : t.ref();
+    v->generation = v->base->generation, v->view_kind = kind;
+    return v;
+  }
   py::object forward() {
     GradMode mode(false);
     const py::object setup = py::getattr(type_, "setup_context", py::none());
     const bool separate = !setup.is_none() && !py::hasattr(setup, "_is_default");
-    if (!separate) return type_.attr("forward")(context_, *arguments_);
+    if (!separate) return type_.attr("forward")(context_, *arguments_, **keywords_);
     py::object result = type_.attr("forward")(*arguments_);
     setup(context_, py::tuple(arguments_), result);
     return result;
@@ -169,16 +211,16 @@ class Application {
   void record_all(py::list& outputs) {
     std::vector<const Tensor*> pointers;
     for (const Tensor& t : inputs_) pointers.push_back(&t);
-    for (py::handle t : shared_.dirty) check_inplace(name(), unwrap(t.ptr()));
+    for (py::handle t : shared_.dirty) check_inplace(name(), unwrap(t.ptr()), true);
     make_edges(pointers);
     for (py::handle t : shared_.dirty) bump_version(unwrap(t.ptr()));
     auto* made = new FunctionNode(name(), type_, context_);
-    made->context_pointer_ = &shared_;
     const Ref<Node> node = Ref<Node>::steal(made);
     shared_.node = made;
     for (const Tensor& t : inputs_) node->add_edge(t ? gradient_edge(t) : Edge{});
     made->set_inputs(is_tensor_);
 
+    outputs_ = outputs.size();
     TensorList before, after;
     for (size_t i = 0; i < outputs.size(); i++) {
       const py::object one = outputs[i];
@@ -189,6 +231,7 @@ class Application {
       before.push_back(unwrap(one.ptr()));
       after.push_back(record_one(before.back(), node, *made));
       if (!after.back().same(before.back())) outputs[i] = py::reinterpret_steal<py::object>(wrap(after.back()));
+      track(py::object(outputs[i]).ptr());  // the ctx may refer to it
     }
     save(before, after);
   }
@@ -199,8 +242,10 @@ class Application {
       return t;
     }
     // A result that is an input, a view or has a history already becomes a tensor of its own.
-    const bool shares = is_input(t) || t->base || t.requires_grad();
-    const Tensor out = shares ? alias(t) : t;
+    const bool shares = is_input(t) || t->base;
+    const Tensor out = shares              ? as_view(t, outputs_ > 1 ? ViewKind::Parts : ViewKind::Custom)
+                       : t.requires_grad() ? alias(t)
+                                           : t;
     if (!is_differentiable(t.dtype()) || contains(shared_.non_differentiable, t)) {
       made.add_result(out, -1);
       return out;
@@ -221,16 +266,17 @@ class Application {
       const bool is_output = at < before.size() && after[at]->autograd && !is_leaf(after[at]);
       shared_.saved.push_back(is_output ? Saved::output(after[at]) : Saved(t));
     }
-    shared_.to_save = py::tuple();
     shared_.has_saved = true;
   }
 
   py::object type_;
   py::args arguments_;
+  py::kwargs keywords_;
   py::object context_;
   Context& shared_;
   std::vector<bool> is_tensor_;
   TensorList inputs_;
+  size_t outputs_ = 0;
   bool wants_ = false;
 };
 
@@ -251,6 +297,9 @@ void add_custom_function(py::module_& m) {
           [](Context& c, const py::args& t) { c.to_save = checked_tensors("save_for_backward", t, true); },
           "Keeps inputs or outputs for backward(), where saved_tensors has them.")
       .def(
+          "save_for_forward", [](Context&, const py::args& t) { checked_tensors("save_for_forward", t, true); },
+          "For forward-mode derivatives, which bolide does not have: nothing is kept.")
+      .def(
           "mark_dirty", [](Context& c, const py::args& t) { c.dirty = checked_tensors("mark_dirty", t, false); },
           "Says which inputs forward() changed in place.")
       .def(
@@ -266,7 +315,9 @@ void add_custom_function(py::module_& m) {
       .def_readonly("needs_input_grad", &Context::needs_input_grad, "Which inputs want a gradient.");
   m.def(
       "_apply_function",
-      [](py::object type, py::args arguments) { return Application(std::move(type), std::move(arguments)).run(); },
+      [](py::object type, py::args arguments, py::kwargs keywords) {
+        return Application(std::move(type), std::move(arguments), std::move(keywords)).run();
+      },
       "What autograd.Function.apply() calls.");
 }
 

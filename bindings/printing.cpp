@@ -14,8 +14,6 @@ namespace py = pybind11;
 
 namespace bolide::python {
 
-std::string node_name(const Node& node);  // autograd.cpp
-
 namespace {
 
 struct PrintOptions {
@@ -184,7 +182,7 @@ std::vector<std::string> suffixes_of(const Tensor& t) {
   }
   if (t.numel() ? !is_implied(t.dtype()) : t.dtype() != default_dtype())
     out.push_back(std::string("dtype=bolide.") + name_of(t.dtype()));
-  if (const Ref<Node> node = grad_fn(t)) out.push_back("grad_fn=<" + node_name(*node) + ">");
+  if (const Ref<Node> node = grad_fn(t)) out.push_back("grad_fn=<" + node->display_name() + ">");
   else if (t.requires_grad()) out.push_back("requires_grad=True");
   return out;
 }

@@ -2,12 +2,11 @@
 #include "bindings/properties.h"
 
 #include "bindings/convert.h"
+#include "bindings/node_type.h"
 #include "runtime/autograd.h"
 #include "runtime/ops.h"
 
 namespace bolide::python {
-
-PyObject* node_to_python(const Ref<Node>& node);  // autograd.cpp
 
 namespace {
 
@@ -23,7 +22,13 @@ PyObject* is_cuda(PyObject* self, void*) { return PyBool_FromLong(!unwrap(self).
 PyObject* is_cpu(PyObject* self, void*) { return PyBool_FromLong(unwrap(self).device().is_cpu()); }
 PyObject* no(PyObject*, void*) { Py_RETURN_FALSE; }
 PyObject* layout(PyObject*, void*) { return Py_NewRef(strided_layout()); }
-PyObject* version(PyObject* self, void*) { return PyLong_FromUnsignedLong(unwrap(self).version()); }
+PyObject* version(PyObject* self, void*) {
+  return guarded("_version", [&] {
+    check(!unwrap(self)->inference, ErrorKind::Runtime, "_version", "a tensor made outside inference mode",
+          [] { return std::string("an inference tensor: Inference tensors do not track version counter"); });
+    return PyLong_FromUnsignedLong(unwrap(self).version());
+  });
+}
 PyObject* base(PyObject* self, void*) { return wrap(Tensor(unwrap(self)->base)); }
 PyObject* inference(PyObject* self, void*) { return PyBool_FromLong(unwrap(self)->inference); }
 
@@ -77,20 +82,38 @@ int set_requires(PyObject* self, PyObject* value, void*) {
   });
 }
 PyObject* gradient(PyObject* self, void*) {
-  return guarded("grad", [&] { return wrap(grad(unwrap(self))); });
+  return guarded("grad", [&] {
+    const Tensor& t = unwrap(self);
+    Tensor g = grad(t);
+    if (!g && t->autograd && !t->autograd->retains_grad && !is_leaf(t) &&
+        PyErr_WarnEx(PyExc_UserWarning,
+                     "The .grad attribute of a Tensor that is not a leaf Tensor is being accessed. Its .grad attribute "
+                     "won't be populated during autograd.backward(). If you want it, use .retain_grad() on the "
+                     "non-leaf Tensor.",
+                     1) < 0)
+      throw Raised{};
+    return wrap(std::move(g));
+  });
 }
 int set_gradient(PyObject* self, PyObject* value, void*) {
   return guarded_int("grad", [&] {
     const bool none = !value || value == Py_None;
+    if (!none && !is_tensor(value)) throw Mismatch{value, "a Tensor or None"};
     if (!none && value == self) raise(ErrorKind::Runtime, "grad", "another tensor", "the tensor itself");
     set_grad(unwrap(self), none ? Tensor() : Convert<Tensor>::get(value));
     return 0;
   });
 }
 PyObject* history(PyObject* self, void*) {
-  return guarded("grad_fn", [&] { return node_to_python(grad_fn(unwrap(self))); });
+  return guarded("grad_fn", [&] {
+    const Ref<Node> node = grad_fn(unwrap(self));
+    if (node) track(self);  // hooks on the node may refer to the tensor
+    return node_to_python(node);
+  });
 }
-PyObject* leaf(PyObject* self, void*) { return PyBool_FromLong(is_leaf(unwrap(self))); }
+PyObject* leaf(PyObject* self, void*) {
+  return guarded("is_leaf", [&] { return PyBool_FromLong(is_leaf(unwrap(self))); });
+}
 PyObject* retains(PyObject* self, void*) {
   const AutogradMeta* meta = unwrap(self)->autograd;
   return PyBool_FromLong(meta && meta->retains_grad);
@@ -102,7 +125,11 @@ PyObject* output_number(PyObject* self, void*) {
 
 // ---- data ----------------------------------------------------------------------------------------------------
 PyObject* data(PyObject* self, void*) {
-  return guarded("data", [&] { return wrap(alias(unwrap(self))); });
+  return guarded("data", [&] {  // unlike detach(): in-place ops on it do not count for the tensor
+    Tensor t = alias(unwrap(self));
+    t->own_version = Ref<VersionCounter>::steal(new VersionCounter);
+    return wrap(std::move(t));
+  });
 }
 // The tensor takes over storage, shape and dtype; its history, hooks and grad stay.
 int assign_data(PyObject* self, PyObject* value, void*) {

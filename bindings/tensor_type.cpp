@@ -10,6 +10,7 @@
 #include "bindings/autograd_hooks.h"
 #include "bindings/creation.h"
 #include "bindings/errors.h"
+#include "bindings/node_type.h"
 #include "runtime/ops.h"
 
 namespace bolide::python {
@@ -62,6 +63,14 @@ void release_object(void* object) noexcept {
   drop_reference(object);
 }
 
+// Where only this object leads to the tensor and the tensor to its node: what that owns (a custom Function's ctx, hooks)
+// may refer to the tensor again.
+int visit_history(const Tensor& t, visitproc visit, void* arg) {
+  if (!t || !t->autograd || !t->autograd->grad_fn || t->references.load(std::memory_order_relaxed) != 1) return 0;
+  const Node& node = *t->autograd->grad_fn;
+  return node.references.load(std::memory_order_relaxed) == 1 ? visit_node(node, visit, arg) : 0;
+}
+
 int traverse(PyObject* self, visitproc visit, void* arg) {
   Py_VISIT(Py_TYPE(self));
   Object* o = object_of(self);
@@ -69,7 +78,7 @@ int traverse(PyObject* self, visitproc visit, void* arg) {
   if (o->hooks && o->tensor)
     for (auto& hook : *o->hooks)
       if (hook->is_owned_by(o->tensor)) Py_VISIT(hook->function);
-  return 0;
+  return visit_history(o->tensor, visit, arg);
 }
 int clear(PyObject* self) {
   Object* o = object_of(self);

@@ -24,6 +24,7 @@
 #include <mutex>
 #include <optional>
 #include <span>
+#include <string>
 #include <vector>
 
 #include "runtime/tensor.h"
@@ -52,6 +53,7 @@ class BOLIDE_API Grads {
   Node* node() const { return &node_; }  // whose they are; for Saved::get
   Tensor& operator[](int input) { return values_[input]; }
   int count() const { return int(values_.size()); }
+  std::span<Tensor> all() const { return values_; }
 
  private:
   Node& node_;
@@ -60,9 +62,28 @@ class BOLIDE_API Grads {
   std::vector<Tensor> heap_;
 };
 
+// Functions of the embedding language round a node's backward; see bindings/node_hooks.cpp.
+class NodeHooks {
+ public:
+  virtual ~NodeHooks() = default;
+  virtual void before(const Node& node, std::vector<Tensor>& outputs) = 0;  // may replace the outputs' gradients
+  virtual void after(const Node& node, std::span<Tensor> inputs, std::span<const Tensor> outputs) = 0;  // the inputs'
+};
+class WeakTensor;
+
+// What few nodes have.
+struct NodeExtras {
+  using Hook = std::function<void(std::vector<Tensor>& gradients)>;
+  std::vector<std::pair<uint64_t, Hook>> tensor_hooks;  // on gradients of outputs, in order
+  std::vector<std::pair<Ref<WeakTensor>, uint32_t>> retained;  // outputs that keep their .grad
+  std::unique_ptr<NodeHooks> hooks;  // on the node
+  std::string trace;  // anomaly mode: where forward made it,
+  Ref<Node> parent;  // and whose backward
+};
+
 class BOLIDE_API Node : public Counted, public Pooled {
  public:
-  using Hook = std::function<void(std::vector<Tensor>& gradients)>;
+  using Hook = NodeExtras::Hook;
 
   explicit Node(const char* name, bool accumulator = false);
   virtual ~Node();
@@ -74,7 +95,11 @@ class BOLIDE_API Node : public Counted, public Pooled {
   virtual void release() {}
   virtual bool is_accumulator() const { return false; }
 
+  virtual bool is_custom() const { return false; }  // written in Python
+  virtual void* foreign() const { return nullptr; }  // an object of the embedding language that it owns
+
   const char* name() const { return name_; }
+  std::string display_name() const;  // "add" is shown as AddBackward0, as it is in PyTorch
   // Grows with creation, 0 for accumulators: a node's inputs always have lower numbers.
   int64_t sequence() const { return sequence_; }
   int edges() const { return edge_count_; }
@@ -85,16 +110,25 @@ class BOLIDE_API Node : public Counted, public Pooled {
   int outputs() const { return output_count_; }
   const OutputInfo& output(int i) const { return i ? more_outputs_[i - 1] : first_output_; }
   uint32_t add_output(const Tensor& t);
+  void set_output(int i, const Tensor& t);  // of another shape now
   bool released() const { return released_; }
   void mark_released() { released_ = true; }
-  uint64_t add_pre_hook(Hook hook);  // sees and may replace the gradients of the outputs
-  void remove_pre_hook(uint64_t id);
-  void run_pre_hooks(std::vector<Tensor>& g);
+  uint64_t add_tensor_hook(Hook hook);  // sees and may replace the gradients of the outputs
+  void remove_tensor_hook(uint64_t id);
+  void run_tensor_hooks(std::vector<Tensor>& g);  // and keeps what is retained
+  NodeExtras* extras() { return extras_.get(); }
+  NodeExtras& make_extras();
+  // backward(), after which what was saved is released unless it is kept. Threads and hooks may run a node while it
+  // runs: the last of them releases.
+  void run(std::span<const Tensor> g, Grads& grads, bool keep);
+
+  std::atomic<void*> python{nullptr};  // the live Python object of this node, borrowed; for the bindings
 
  private:
   const char* name_;
   int64_t sequence_;
   Node* next_to_free_ = nullptr;
+  std::atomic<int32_t> running_{0};
   bool released_ = false;
   static constexpr int kInline = 3;
   int edge_count_ = 0, output_count_ = 0;
@@ -102,7 +136,7 @@ class BOLIDE_API Node : public Counted, public Pooled {
   OutputInfo first_output_;
   std::vector<Edge> more_edges_;
   std::vector<OutputInfo> more_outputs_;
-  std::unique_ptr<std::vector<std::pair<uint64_t, Hook>>> hooks_;
+  std::unique_ptr<NodeExtras> extras_;
 };
 
 // Knows a tensor without owning it. lock() gives the tensor while it lives.
@@ -128,18 +162,28 @@ class WeakTensor : public Counted, public Pooled {
 };
 
 struct AutogradMeta : Pooled {
-  bool requires_grad = false;        // of a leaf
-  bool retains_grad = false;         // of another: keep .grad
+  bool requires_grad = false;  // of a leaf
+  bool retains_grad = false;  // of another: keep .grad
   Ref<Node> grad_fn;
   uint32_t output = 0;
-  uint32_t generation = 0;           // of a base: raised when an in-place op gives it a new history;
-                                     // of a view: which one of the base its grad_fn belongs to
   Ref<TensorImpl> grad;
-  Ref<Node> accumulator;             // of a leaf; it knows the leaf without owning it
-  Ref<WeakTensor> weak;              // how it and hooks know this tensor
-  std::mutex mutex;                  // of grad
+  Ref<Node> accumulator;  // of a leaf; it knows the leaf without owning it
+  Ref<WeakTensor> weak;  // how it and hooks know this tensor
+  std::mutex mutex;  // of grad
   std::vector<std::pair<uint64_t, std::function<void(const Tensor&)>>> post_hooks;  // after accumulation
 };
+
+// What a hook made of a tensor to save, and how it gets it back.
+class PackedTensor : public Counted {
+ public:
+  virtual ~PackedTensor() = default;
+  virtual Tensor unpack() = 0;
+  Edge edge;  // where the gradient of what is unpacked goes
+  static void destroy(PackedTensor* p) { delete p; }
+};
+using PackHook = Ref<PackedTensor> (*)(const Tensor& t);
+// Of this thread; null: tensors are saved as they are. Returns what it was.
+BOLIDE_API PackHook set_pack_hook(PackHook hook);
 
 // A tensor kept for backward. get() raises where it was changed in place since, or was already released.
 class BOLIDE_API Saved {
@@ -149,11 +193,12 @@ class BOLIDE_API Saved {
   // The output of the node that saves it: kept without its history, which would be a cycle.
   static Saved output(const Tensor& t);
   Tensor get(Node* owner = nullptr) const;
-  explicit operator bool() const { return bool(tensor_); }
+  explicit operator bool() const { return tensor_ || packed_; }
   static uint64_t made();  // by this thread so far
 
  private:
   Tensor tensor_;
+  Ref<PackedTensor> packed_;  // instead
   uint32_t version_ = 0;
   bool is_output_ = false;
 };
@@ -163,9 +208,19 @@ bool is_view_with_new_history(const TensorImpl& view);
 
 // ---- modes, per thread -------------------------------------------------------------------------------------
 BOLIDE_API bool grad_enabled();
-BOLIDE_API bool set_grad_enabled(bool enabled);      // returns what it was
+BOLIDE_API bool set_grad_enabled(bool enabled);  // returns what it was
 BOLIDE_API bool inference_enabled();
 BOLIDE_API bool set_inference_enabled(bool enabled);
+// Every node notes where it was made, and gradients are searched for NaN: for the whole process.
+struct AnomalyHooks {
+  std::string (*trace)() = nullptr;  // the lines of the program that are being run
+  void (*warn)(const std::string& text) = nullptr;
+};
+BOLIDE_API void set_anomaly_hooks(AnomalyHooks hooks);
+BOLIDE_API void set_anomaly_mode(bool enabled, bool check_nan);
+BOLIDE_API bool anomaly_enabled();
+BOLIDE_API bool anomaly_checks_nan();
+void warn_of_anomaly(Node& node);  // with the forward line of what went wrong in its backward
 class GradMode {  // for a scope
  public:
   explicit GradMode(bool enabled) : before_(set_grad_enabled(enabled)) {}
@@ -181,8 +236,8 @@ BOLIDE_API void set_requires_grad(const Tensor& t, bool requires_grad);
 // `to` takes over storage, shape and dtype; its history, hooks and grad stay.
 BOLIDE_API void set_data(const Tensor& to, const Tensor& from);
 BOLIDE_API bool is_leaf(const Tensor& t);
-BOLIDE_API Ref<Node> grad_fn(const Tensor& t);       // null for leaves
-BOLIDE_API Tensor grad(const Tensor& t);             // unset where there is none
+BOLIDE_API Ref<Node> grad_fn(const Tensor& t);  // null for leaves
+BOLIDE_API Tensor grad(const Tensor& t);  // unset where there is none
 BOLIDE_API void set_grad(const Tensor& t, const Tensor& g);  // raises where shape, dtype or device differ
 BOLIDE_API void retain_grad(const Tensor& t);
 BOLIDE_API uint64_t add_hook(const Tensor& t, std::function<Tensor(const Tensor&)> hook);
@@ -190,21 +245,25 @@ BOLIDE_API void remove_hook(const Tensor& t, uint64_t id);
 BOLIDE_API uint64_t add_post_accumulate_hook(const Tensor& t, std::function<void(const Tensor&)> hook);
 BOLIDE_API void remove_post_accumulate_hook(const Tensor& t, uint64_t id);
 BOLIDE_API int64_t live_nodes();
+BOLIDE_API Tensor accumulated_leaf(Node& accumulator);  // unset where it has gone
 
 // Does some input want a gradient, here and now?
 BOLIDE_API bool wants_grad(std::span<const Tensor* const> inputs);
 inline bool wants_grad(std::initializer_list<const Tensor*> inputs) {
   return wants_grad(std::span<const Tensor* const>(inputs.begin(), inputs.size()));
 }
-BOLIDE_API Edge gradient_edge(const Tensor& t);      // null where t wants none
+BOLIDE_API Edge gradient_edge(const Tensor& t);  // null where t wants none
 // A copy of the values that takes t's place in the graph: for ops that overwrite t and need it for their gradient.
 Tensor copy_with_history(const Tensor& t);
 // Makes `node` the history of the new tensor y.
 BOLIDE_API void set_history(const Tensor& y, Ref<Node> node);
-// Before an in-place op: raises for a leaf that wants a gradient (or a view of one).
-BOLIDE_API void check_inplace(const char* op, const Tensor& t);
+// Before an in-place op, which is going to be recorded or not: raises for a leaf that wants a gradient, a view of one,
+// and views that must not be written to.
+BOLIDE_API void check_inplace(const char* op, const Tensor& t, bool recorded = false);
 // After it: raises the version, so that what saved the old values can tell.
 BOLIDE_API void bump_version(const Tensor& t);
+// The last step of detach_().
+BOLIDE_API void forget_history(const Tensor& t);
 // And then makes `node` (made after the version was raised) the history of t, or of the base whose view t is.
 BOLIDE_API void set_inplace_history(const Tensor& t, Ref<Node> node);
 
@@ -252,6 +311,26 @@ Ref<Node> make_node(const char* name, std::initializer_list<const Tensor*> input
 template <class Make>
 void record(const char* name, const Tensor& y, std::initializer_list<const Tensor*> inputs, Make make) {
   if (wants_grad(inputs)) set_history(y, make_node(name, inputs, make));
+}
+// The same for one that gives several views of x: make() gives a closure of all their gradients, g[i] for outputs[i].
+template <class Closure>
+class PartsNode final : public Node {
+ public:
+  PartsNode(const char* name, Closure f) : Node(name), f_(std::move(f)) {}
+  void backward(std::span<const Tensor> g, Grads& grads) override {
+    if (grads.needs(0)) grads[0] = f_(g);
+  }
+
+ private:
+  Closure f_;
+};
+template <class Closure>
+void record_parts(const char* name, std::span<const Tensor> outputs, const Tensor& x, Closure closure) {
+  if (!wants_grad({&x})) return;
+  make_edges({&x});
+  auto node = Ref<Node>::steal(new PartsNode<Closure>(name, std::move(closure)));
+  node->add_edge(gradient_edge(x));
+  for (const Tensor& y : outputs) set_history(y, node);
 }
 
 // ---- running -----------------------------------------------------------------------------------------------

@@ -93,10 +93,10 @@ Tensor to(const Tensor& x, std::optional<DType> dtype, std::optional<Device> dev
 Tensor detach(const Tensor& x) { return alias(x); }
 
 void copy_(const Tensor& self, const Tensor& source) {
-  check_inplace("copy_", self);
+  const bool recorded = is_differentiable(self.dtype()) && wants_grad({&self, &source});
+  check_inplace("copy_", self, recorded);
   if (broadcast_sizes("copy_", self.sizes(), source.sizes()) != self.sizes())
     raise(ErrorKind::Shape, "copy_", str("a source that broadcasts to ", self.sizes().text()), source.sizes().text());
-  const bool recorded = is_differentiable(self.dtype()) && wants_grad({&self, &source});
   Tensor from = source;
   if (may_overlap(self, source)) {
     if (self.data() == source.data() && self.sizes() == source.sizes() && self.strides() == source.strides() &&
@@ -108,7 +108,7 @@ void copy_(const Tensor& self, const Tensor& source) {
   copy_values(self, from);
   bump_version(self);
   if (!recorded) return;
-  set_inplace_history(self, make_node("CopyBackward", {&self, &source}, [] {
+  set_inplace_history(self, make_node("CopyBackwards", {&self, &source}, [] {
                         return [](const Tensor& g, Grads& grads) {
                           if (grads.needs(1)) grads[1] = g;
                         };

@@ -350,12 +350,12 @@ void elementwise_(ElementwiseOp op, const Tensor& self, std::span<const Arg> oth
   std::vector<Arg> in{self};
   in.insert(in.end(), others.begin(), others.end());
   check_inputs(info, in);
-  check_inplace(info.name, self);
+  const bool recorded = should_record(info, in, self.dtype());
+  check_inplace(info.name, self, recorded);
   const Prepared p = prepare(op, info, in);
   if (info.result == Result::real && is_complex(self.dtype()))
     raise(ErrorKind::Runtime, info.name, "a real tensor to change in place", name_of(self.dtype()));
   check_result(info, in, p, self);
-  const bool recorded = should_record(info, in, self.dtype());
   const std::vector<Arg> as_given = in;
   Tensor copies[3], originals[3];
   if (recorded) keep_originals(info, self, in, originals);
@@ -377,6 +377,7 @@ void elementwise_out(ElementwiseOp op, const Tensor& out, std::span<const Arg> i
   std::vector<Arg> in(inputs.begin(), inputs.end());
   check_inputs(info, in);
   check_writable(info.name, out);
+  if (out->inference) check_inplace(info.name, out);
   for (const Arg& a : in)
     if (grad_enabled() && ((a.tensor && a.tensor->requires_grad()) || out.requires_grad()))
       raise(ErrorKind::Runtime, info.name, "out= with tensors that do not require grad", "one that does");

@@ -4,6 +4,7 @@
 // when its turn comes all its gradients have arrived, and the order of additions is the same on every run. The
 // map belongs to the run, so runs may nest (a hook may call backward) and share graphs across threads.
 #include <map>
+#include <unordered_map>
 #include <unordered_set>
 #include <utility>
 
@@ -31,10 +32,10 @@ struct Pending {
   std::vector<Tensor> g;  // by output
 };
 
-// Whose gradient is asked for: an output of a node, and where to put it.
+// Whose gradient is asked for: an output of a node, and where to put it; null: into .grad of the leaf or of what
+// retains it.
 struct Target {
-  Node* node;
-  uint32_t output;
+  Edge edge;
   Tensor* to;
 };
 
@@ -42,29 +43,33 @@ class Run {
  public:
   explicit Run(BackwardOptions options) : options_(options) {}
 
-  void add_root(const Tensor& output, const Tensor& gradient) {
+  void add_root(size_t number, const Tensor& output, const Tensor& gradient) {
     const Edge edge = gradient_edge(output);
-    check(bool(edge.node), ErrorKind::Runtime, "backward", "an output that requires grad",
-          [&] { return str(describe(output), ", which does not require grad and has no grad_fn"); });
+    if (!edge.node)
+      raise(ErrorKind::Runtime, "backward", "an output that requires grad",
+            str(describe(output), ", which does not require grad and has no grad_fn"),
+            str("Element ", number, " of tensors does not require grad and does not have a grad_fn."));
     Tensor g = gradient;
     if (!g) {
-      check(output.numel() == 1, ErrorKind::Runtime, "backward", "a gradient for an output that is not a scalar",
-            [&] { return str("none for ", describe(output)); });
-      check(!is_complex(output.dtype()), ErrorKind::Runtime, "backward",
-            "a gradient for a complex output (grad can be implicitly created only for real scalar outputs)",
-            [&] { return str("none for ", describe(output)); });
+      if (output.numel() != 1)
+        raise(ErrorKind::Runtime, "backward", "a gradient for an output that is not a scalar",
+              str("none for ", describe(output)), "Grad can be implicitly created only for scalar outputs.");
+      if (!is_float(output.dtype()))
+        raise(ErrorKind::Runtime, "backward", "a gradient for an output that is not real",
+              str("none for ", describe(output)), "Grad can be implicitly created only for real scalar outputs.");
       g = full_like(output, 1);
     }
     if (g.sizes() != output.sizes())
-      raise(ErrorKind::Shape, "backward", str("a gradient of shape ", output.sizes().text()), g.sizes().text());
+      raise(ErrorKind::Shape, "backward", str("a gradient of shape ", output.sizes().text()), g.sizes().text(),
+            str("Mismatch in shape: grad_output[", number, "] and output[", number, "] differ."));
     if (g.dtype() != output.dtype() && (is_complex(g.dtype()) || is_complex(output.dtype())))
       raise(ErrorKind::DType, "backward", str("a gradient of ", name_of(output.dtype())), name_of(g.dtype()));
     roots_.push_back(edge.node);
     add(edge, std::move(g));
   }
   // Only what leads to these is run; leaves outside them are left alone.
-  void set_targets(std::vector<Target> targets) {
-    targets_ = std::move(targets);
+  void set_targets(std::span<const Target> targets) {
+    for (const Target& t : targets) parts_[t.edge.node.get()].targets.push_back(t);
     restricted_ = true;
     find_needed();
   }
@@ -82,25 +87,59 @@ class Run {
  private:
   void step(Pending& p) {
     Node& node = *p.node;
-    if (restricted_ && !needed_.count(&node)) return;
-    node.run_pre_hooks(p.g);
-    bool wanted = !restricted_;
-    for (const Target& t : targets_) {
-      if (t.node != &node) continue;
-      if (t.to) *t.to = p.g[t.output];
-      else wanted = true;  // into .grad
+    const Part* part = nullptr;
+    if (restricted_) {
+      const auto found = parts_.find(&node);
+      if (found == parts_.end()) return;
+      part = &found->second;
     }
-    if (node.is_accumulator() && !wanted) return;
-    check(!node.released(), ErrorKind::Runtime, "backward", "a graph that is still there", [&] {
-      return str("one whose saved tensors (of ", node.name(),
-                 ") were freed by an earlier backward; give that one retain_graph=True");
-    });
+    NodeExtras* extras = node.extras();
+    if (extras) [[unlikely]]
+      node.run_tensor_hooks(p.g);
+    if (part && !part->needed) {
+      bool into_grad = false;
+      for (const Target& t : part->targets)
+        if (t.to) *t.to = p.g[t.edge.output];
+        else into_grad = true;
+      if (!into_grad || !node.is_accumulator()) return;
+    } else if (part) {
+      for (const Target& t : part->targets)
+        if (t.to) *t.to = p.g[t.edge.output];
+    }
+    if (node.released())
+      raise(ErrorKind::Runtime, "backward", "a graph that is still there",
+            str("one whose saved tensors (of ", node.display_name(), ") were freed by an earlier backward"),
+            "Trying to backward through the graph a second time; give the first one retain_graph=True.");
+    if (extras && extras->hooks) extras->hooks->before(node, p.g);
     Grads grads(node);
-    node.backward(p.g, grads);
+    const bool keep = options_.retain_graph || options_.create_graph;
+    if (anomaly_enabled()) [[unlikely]]
+      run_watched(node, p.g, grads, keep);
+    else node.run(p.g, grads, keep);
+    if (extras && extras->hooks) extras->hooks->after(node, grads.all(), p.g);
     p.g.clear();
-    if (!options_.retain_graph && !options_.create_graph) node.release();
     for (int i = 0; i < grads.count(); i++)
       if (grads[i] && grads.needs(i)) add(node.edge(i), std::move(grads[i]));
+  }
+
+  // In anomaly mode: says where forward made a node whose backward raises or gives NaN.
+  static void run_watched(Node& node, std::span<const Tensor> g, Grads& grads, bool keep) {
+    try {
+      node.run(g, grads, keep);
+    } catch (...) {
+      warn_of_anomaly(node);
+      throw;
+    }
+    if (!anomaly_checks_nan()) return;
+    GradMode off(false);
+    for (int i = 0; i < grads.count(); i++) {
+      if (!grads[i] || !grads.needs(i) || !is_differentiable(grads[i].dtype())) continue;
+      if (item(any(ne(detach(grads[i]), detach(grads[i])))).real == 0) continue;
+      warn_of_anomaly(node);
+      raise(ErrorKind::Runtime, "backward", "gradients that are numbers",
+            str("NaN in gradient ", i, " of ", node.display_name()),
+            str("Function '", node.display_name(), "' returned nan values in its ", i, "th output."));
+    }
   }
 
   // Brings a gradient to the shape and dtype of what it belongs to, and adds it to what has arrived.
@@ -126,7 +165,6 @@ class Run {
 
   // Which nodes lead to a target: depth first, without recursion.
   void find_needed() {
-    for (const Target& t : targets_) needed_.insert(t.node);
     struct Frame {
       Node* node;
       int next;
@@ -147,33 +185,38 @@ class Run {
           continue;
         }
         for (int i = 0; i < node->edges(); i++)
-          if (Node* child = node->edge(i).node.get(); child && needed_.count(child)) needed_.insert(node);
+          if (Node* child = node->edge(i).node.get(); child && parts_.count(child)) parts_[node].needed = true;
         stack.pop_back();
       }
     }
   }
 
+  // What a restricted run does at a node: gives gradients to targets, and runs it where it leads to others.
+  struct Part {
+    bool needed = false;
+    std::vector<Target> targets;
+  };
   const BackwardOptions options_;
   std::map<Key, Pending, std::greater<Key>, CachedAllocator<std::pair<const Key, Pending>>> pending_;
   std::vector<Ref<Node>> roots_;
   bool restricted_ = false;
-  std::vector<Target> targets_;
-  std::unordered_set<Node*> needed_;
+  std::unordered_map<Node*, Part> parts_;
 };
 
 void add_roots(Run& run, std::span<const Tensor> outputs, std::span<const Tensor> gradients) {
   if (!gradients.empty() && gradients.size() != outputs.size())
     raise(ErrorKind::Runtime, "backward", str("one gradient for each of ", outputs.size(), " outputs"),
           str(gradients.size()));
-  for (size_t i = 0; i < outputs.size(); i++) run.add_root(outputs[i], gradients.empty() ? Tensor() : gradients[i]);
+  for (size_t i = 0; i < outputs.size(); i++) run.add_root(i, outputs[i], gradients.empty() ? Tensor() : gradients[i]);
 }
 
 std::vector<Edge> edges_of(std::span<const Tensor> inputs) {
   std::vector<Edge> edges;
   for (const Tensor& t : inputs) {
     edges.push_back(gradient_edge(t));
-    check(bool(edges.back().node), ErrorKind::Runtime, "grad", "inputs that require grad",
-          [&] { return str(describe(t), ", which does not"); });
+    if (!edges.back().node)
+      raise(ErrorKind::Runtime, "grad", "inputs that require grad", str(describe(t), ", which does not"),
+            "One of the differentiated Tensors does not require grad.");
   }
   return edges;
 }
@@ -189,9 +232,9 @@ void backward(std::span<const Tensor> outputs, std::span<const Tensor> gradients
     std::vector<Target> targets;
     for (size_t i = 0; i < inputs.size(); i++) {
       if (!is_leaf(inputs[i])) retain_grad(inputs[i]);
-      targets.push_back({edges[i].node.get(), edges[i].output, nullptr});
+      targets.push_back({edges[i], nullptr});
     }
-    run.set_targets(std::move(targets));
+    run.set_targets(targets);
   }
   run.go();
 }
@@ -203,12 +246,14 @@ std::vector<Tensor> gradients_of(std::span<const Tensor> outputs, std::span<cons
   const std::vector<Edge> edges = edges_of(inputs);
   std::vector<Tensor> found(inputs.size());
   std::vector<Target> targets;
-  for (size_t i = 0; i < inputs.size(); i++) targets.push_back({edges[i].node.get(), edges[i].output, &found[i]});
-  run.set_targets(std::move(targets));
+  for (size_t i = 0; i < inputs.size(); i++) targets.push_back({edges[i], &found[i]});
+  run.set_targets(targets);
   run.go();
   for (size_t i = 0; i < found.size() && !allow_unused; i++)
-    check(bool(found[i]), ErrorKind::Runtime, "grad", "outputs that depend on every input",
-          [&] { return str("input ", i, " unused in the graph (allow_unused=True returns None for it)"); });
+    if (!found[i])
+      raise(ErrorKind::Runtime, "grad", "outputs that depend on every input", str("none that depends on input ", i),
+            str("The differentiated Tensor at index ", i,
+                " appears to not have been used in the graph. Set allow_unused=True to get None for it."));
   return found;
 }
 

@@ -201,7 +201,8 @@ void index_put_(const Tensor& x, std::span<const Key> keys, const Tensor& value,
   const Tensor source = value.device() == x.device() ? value : to(value, {}, x.device());
   if (!r.has_tensor) return copy_(r.view, accumulate ? add(r.view, source) : source);
   const Tensor& target = r.view;
-  check_inplace("index_put_", target);
+  const bool recorded = is_differentiable(target.dtype()) && wants_grad({&target, &source});
+  check_inplace("index_put_", target, recorded);
   const Places p = find_places("index_put_", target, r.indices);
   Dims sizes = p.index_sizes;
   for (int64_t size : p.inner_sizes) sizes.push_back(size);
@@ -212,7 +213,6 @@ void index_put_(const Tensor& x, std::span<const Key> keys, const Tensor& value,
   while (given.rank() > shown.rank() && given.size(0) == 1) given = squeeze(given, Dims{0});
   if (broadcast_sizes("index_put_", shown, given.sizes()) != shown)
     raise(ErrorKind::Shape, "index_put_", str("a value that broadcasts to ", shown.text()), value.sizes().text());
-  const bool recorded = is_differentiable(target.dtype()) && wants_grad({&target, &given});
   {
     GradMode off(false);
     const Tensor values = to(contiguous(permute(expand(detach(given), shown), result_order(p, true))), target.dtype());

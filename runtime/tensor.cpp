@@ -163,6 +163,8 @@ Tensor view_of(const Tensor& t, const Dims& sizes, const Dims& strides, int64_t 
   Tensor v = make_impl(sizes, strides, dtype, sizes.product(), t->storage, offset);
   v->contiguous = strides_are_contiguous(sizes, strides);
   v->inference = t->inference;
+  if (t->own_version) [[unlikely]]
+    v->own_version = t->own_version;
   return v;
 }
 Tensor alias(const Tensor& t) { return view_of(t, t.sizes(), t.strides(), t->offset); }

@@ -35,6 +35,15 @@ struct BOLIDE_API Storage : Counted, Pooled {
   static void destroy(Storage* storage);
 };
 
+// Raised by in-place ops. A storage has one; what x.data gave counts for itself.
+struct VersionCounter : Counted, Pooled {
+  std::atomic<uint32_t> value{0};
+  static void destroy(VersionCounter* v) { delete v; }
+};
+
+// How a view came about: in-place ops with autograd are for those of Normal only.
+enum class ViewKind : uint8_t { Normal, NoGrad, Inference, Parts, Custom };
+
 struct TensorImpl;
 class Tensor;
 
@@ -44,12 +53,16 @@ struct BOLIDE_API TensorImpl : Counted, Pooled {
   bool contiguous = true;
   bool inference = false;                // made in inference mode: never part of a graph
   bool owns_python = false;              // the tensor keeps `python` alive, not the other way round
+  ViewKind view_kind = ViewKind::Normal;
+  uint32_t generation = 0;               // of a base: raised when an in-place op gives it a new history;
+                                         // of a view: which one of the base its grad_fn belongs to
   int64_t numel = 0, offset = 0;         // elements
   char* data = nullptr;                  // of the first element
   Dims sizes, strides;
   Ref<Storage> storage;
   Ref<TensorImpl> base;                  // of a view: the tensor that is not a view
   AutogradMeta* autograd = nullptr;      // null: nothing recorded
+  Ref<VersionCounter> own_version;       // null: the storage's counts
   std::atomic<void*> python{nullptr};    // the live Python object of this tensor, borrowed; for the bindings
 
   static void destroy(TensorImpl* impl);
@@ -83,7 +96,10 @@ class BOLIDE_API Tensor {
   T* data() const {
     return reinterpret_cast<T*>(impl_->data);
   }
-  uint32_t version() const { return impl_->storage->version.load(std::memory_order_acquire); }
+  uint32_t version() const { return version_counter().load(std::memory_order_acquire); }
+  std::atomic<uint32_t>& version_counter() const {
+    return impl_->own_version ? impl_->own_version->value : impl_->storage->version;
+  }
 
   bool requires_grad() const;
 

@@ -12,7 +12,12 @@ namespace {
 // A view that knows its base, so that in-place ops on it become part of the base's history.
 Tensor make_view(const Tensor& x, const Dims& sizes, const Dims& strides, int64_t offset) {
   Tensor v = view_of(x, sizes, strides, offset);
-  if (grad_enabled()) v->base = x->base ? x->base : x.ref();
+  v->base = x->base ? x->base : x.ref();
+  v->generation = v->base->generation;
+  if (x->view_kind != ViewKind::Normal || !grad_enabled()) [[unlikely]]
+    v->view_kind = x->view_kind != ViewKind::Normal ? x->view_kind
+                   : inference_enabled()            ? ViewKind::Inference
+                                                    : ViewKind::NoGrad;
   return v;
 }
 
@@ -20,8 +25,30 @@ Tensor make_view(const Tensor& x, const Dims& sizes, const Dims& strides, int64_
 template <class Undo>
 Tensor recorded(const char* name, const Tensor& x, Tensor v, Undo undo) {
   record(name, v, {&x}, [&] { return [undo](const Tensor& g, Grads& grads) { grads[0] = undo(g); }; });
-  if (v->autograd && v->base->autograd) v->autograd->generation = v->base->autograd->generation;
   return v;
+}
+
+// Several views that one op gives: one node for all, and no in-place ops on them with autograd, as in PyTorch. join(g)
+// undoes it; parts without a gradient are zeros there.
+template <class Join>
+TensorList recorded_parts(const char* name, const Tensor& x, TensorList parts, Join join) {
+  for (const Tensor& v : parts)
+    if (v->view_kind == ViewKind::Normal) v->view_kind = ViewKind::Parts;
+  if (!wants_grad({&x})) return parts;
+  std::vector<Dims> sizes;
+  for (const Tensor& v : parts) sizes.push_back(v.sizes());
+  record_parts(name, parts, x, [sizes, options = Options{x.dtype(), x.device()}, join](std::span<const Tensor> g) {
+    TensorList all(g.begin(), g.end());
+    for (size_t i = 0; i < all.size(); i++)
+      if (!all[i]) all[i] = zeros(sizes[i], options);
+    return join(all);
+  });
+  return parts;
+}
+Tensor part_of(const Tensor& x, int dim, int64_t start, int64_t length) {
+  Dims sizes = x.sizes();
+  sizes[dim] = length;
+  return make_view(x, sizes, x.strides(), x->offset + (length ? start * x.stride(dim) : 0));
 }
 
 // For a view that shows a part: zeros of x's shape with g put where apply(zeros) shows them.
@@ -296,8 +323,8 @@ TensorList split_sizes(const Tensor& x, const Dims& sizes, int64_t dim) {
   if (total != x.size(d)) raise(ErrorKind::Shape, "split", str("sizes that sum to ", x.size(d)), sizes.text());
   TensorList parts;
   int64_t start = 0;
-  for (int64_t size : sizes) parts.push_back(narrow(x, d, start, size)), start += size;
-  return parts;
+  for (int64_t size : sizes) parts.push_back(part_of(x, d, start, size)), start += size;
+  return recorded_parts("SplitBackward", x, std::move(parts), [d](const TensorList& g) { return cat(g, d); });
 }
 
 TensorList split(const Tensor& x, int64_t size, int64_t dim) {
@@ -306,8 +333,8 @@ TensorList split(const Tensor& x, int64_t size, int64_t dim) {
         [&] { return str(size); });
   TensorList parts;
   for (int64_t start = 0; start < x.size(d) || start == 0; start += std::max<int64_t>(size, 1))
-    parts.push_back(narrow(x, d, start, std::min(size, x.size(d) - start)));
-  return parts;
+    parts.push_back(part_of(x, d, start, std::min(size, x.size(d) - start)));
+  return recorded_parts("SplitBackward", x, std::move(parts), [d](const TensorList& g) { return cat(g, d); });
 }
 
 TensorList chunk(const Tensor& x, int64_t chunks, int64_t dim) {
@@ -320,8 +347,10 @@ TensorList unbind(const Tensor& x, int64_t dim) {
   const int d = wrap_dim("unbind", dim, x.rank());
   check(x.rank() > 0, ErrorKind::Shape, "unbind", "a tensor with dimensions", [] { return std::string("a 0-d one"); });
   TensorList parts;
-  for (int64_t i = 0; i < x.size(d); i++) parts.push_back(select(x, d, i));
-  return parts;
+  Dims sizes = x.sizes(), strides = x.strides();
+  sizes.erase(d), strides.erase(d);
+  for (int64_t i = 0; i < x.size(d); i++) parts.push_back(make_view(x, sizes, strides, x->offset + i * x.stride(d)));
+  return recorded_parts("UnbindBackward", x, std::move(parts), [d](const TensorList& g) { return stack(g, d); });
 }
 
 // ------------------------------------------------------------------------------- parts by geometry (strided.h)

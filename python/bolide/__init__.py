@@ -37,6 +37,7 @@ _LAZY = {
     "iinfo": "bolide._dtype_info",
     "get_printoptions": "bolide._printing",
     "io": None,
+    "is_anomaly_enabled": "bolide.autograd.anomaly_mode",
     "nn": None,
     "optim": None,
     "printoptions": "bolide._printing",

@@ -12,7 +12,22 @@ class GradcheckError(RuntimeError):
 
 
 def gradcheck(
-    func, inputs, *, eps=1e-6, atol=1e-5, rtol=1e-3, raise_exception=True, nondet_tol=0.0
+    func,
+    inputs,
+    *,
+    eps=1e-6,
+    atol=1e-5,
+    rtol=1e-3,
+    raise_exception=True,
+    nondet_tol=0.0,
+    check_undefined_grad=True,
+    check_grad_dtypes=False,
+    check_batched_grad=False,
+    check_batched_forward_grad=False,
+    check_forward_ad=False,
+    check_backward_ad=True,
+    fast_mode=False,
+    masked=None,
 ):
     """Does backward() of ``func`` agree with finite differences, for every input that requires grad?
 
@@ -24,10 +39,18 @@ def gradcheck(
         atol, rtol: what may differ, absolutely and relative to the differences.
         raise_exception: raise, rather than return False.
         nondet_tol: what two backwards of the same may differ by.
+        check_undefined_grad: backward has to work where only one of several outputs has a gradient.
+        check_grad_dtypes: gradients must have the dtypes of the inputs.
+        check_batched_grad: gradients of a batch (is_grads_batched) must be those of its entries.
+        check_forward_ad, check_batched_forward_grad: derivatives in forward mode; bolide has none.
+        check_backward_ad: whether anything is checked.
+        fast_mode: compare along one random direction instead of every element.
+        masked: for sparse tensors; bolide has none.
 
     Raises:
         GradcheckError (a RuntimeError): a gradient that is wrong; the text has both values.
-        ValueError: no input requires grad.
+        ValueError: no input requires grad, or one that does has a dimension of stride 0.
+        NotImplementedError: forward mode or masked.
 
     Example:
         >>> x = bolide.randn(3, dtype=bolide.float64, requires_grad=True)
@@ -36,15 +59,32 @@ def gradcheck(
 
     Reference: torch.autograd.gradcheck.
     """
+    refused = {
+        "check_forward_ad": check_forward_ad,
+        "check_batched_forward_grad": check_batched_forward_grad,
+        "masked": masked,
+    }
+    for name, wanted in refused.items():
+        if wanted:
+            raise NotImplementedError(f"[gradcheck] expected {name}=False, got True.")
+    if not check_backward_ad:
+        return True
     inputs = (inputs,) if isinstance(inputs, _C.Tensor) else tuple(inputs)
     checked = [x for x in inputs if isinstance(x, _C.Tensor) and x.requires_grad]
-    if not checked:
-        raise ValueError("[gradcheck] expected an input that requires grad, got none.")
+    _check_inputs(inputs, checked)
     try:
-        numeric = [_numeric_jacobian(func, inputs, x, eps) for x in checked]
-        analytic = _analytic_jacobians(func, inputs, checked, nondet_tol)
-        for at, (wanted, got) in enumerate(zip(numeric, analytic, strict=True)):
-            _compare(at, wanted, got, atol, rtol)
+        outputs = _outputs(func, inputs)
+        if check_undefined_grad:
+            _check_undefined(outputs, checked)
+        if check_batched_grad:
+            _check_batched(outputs, checked, atol, rtol)
+        if fast_mode:
+            _check_direction(func, inputs, checked, eps, atol, rtol, nondet_tol)
+        else:
+            numeric = [_numeric_jacobian(func, inputs, x, eps) for x in checked]
+            analytic = _analytic_jacobians(outputs, checked, nondet_tol, check_grad_dtypes)
+            for at, (wanted, got) in enumerate(zip(numeric, analytic, strict=True)):
+                _compare(at, wanted, got, atol, rtol)
     except GradcheckError:
         if raise_exception:
             raise
@@ -60,16 +100,27 @@ def gradgradcheck(
     eps=1e-6,
     atol=1e-5,
     rtol=1e-3,
+    gen_non_contig_grad_outputs=False,
     raise_exception=True,
     nondet_tol=0.0,
+    check_undefined_grad=True,
+    check_grad_dtypes=False,
+    check_batched_grad=False,
+    check_fwd_over_rev=False,
+    check_rev_over_rev=True,
+    fast_mode=False,
+    masked=False,
 ):
     """Do the gradients of the gradients of ``func`` agree with finite differences?
 
     They are taken by the inputs that require grad and by the gradients of the outputs.
 
     Args:
-        func, inputs, eps, atol, rtol, raise_exception, nondet_tol: as in ``gradcheck``.
         grad_outputs: the gradients of the outputs; random ones unless given.
+        gen_non_contig_grad_outputs: make those random ones non-contiguous.
+        check_fwd_over_rev: forward mode; bolide has none.
+        check_rev_over_rev: whether anything is checked.
+        the others: as in ``gradcheck``.
 
     Raises:
         GradcheckError (a RuntimeError): as ``gradcheck``.
@@ -81,10 +132,14 @@ def gradgradcheck(
 
     Reference: torch.autograd.gradgradcheck.
     """
+    if check_fwd_over_rev:
+        raise NotImplementedError("[gradgradcheck] expected check_fwd_over_rev=False, got True.")
+    if not check_rev_over_rev:
+        return True
     inputs = (inputs,) if isinstance(inputs, _C.Tensor) else tuple(inputs)
     outputs = [y for y in _outputs(func, inputs) if y.requires_grad]
     if grad_outputs is None:
-        given = [_C.rand_like(y.detach()).requires_grad_() for y in outputs]
+        given = [_random_gradient(y, gen_non_contig_grad_outputs) for y in outputs]
     else:
         given = [grad_outputs] if isinstance(grad_outputs, _C.Tensor) else list(grad_outputs)
     if len(given) != len(outputs):
@@ -116,7 +171,18 @@ def gradgradcheck(
         rtol=rtol,
         raise_exception=raise_exception,
         nondet_tol=nondet_tol,
+        check_undefined_grad=check_undefined_grad,
+        check_grad_dtypes=check_grad_dtypes,
+        check_batched_grad=check_batched_grad,
+        fast_mode=fast_mode,
+        masked=masked,
     )
+
+
+def _random_gradient(y, scattered):
+    shape = (*y.shape, 2) if scattered else tuple(y.shape)
+    g = _C.rand(shape, dtype=y.dtype, device=y.device)
+    return (g[..., 0] if scattered else g).requires_grad_()
 
 
 class _Plain:
@@ -160,38 +226,109 @@ def _numeric_jacobian(func, inputs, x, eps):
     return rows
 
 
-def _analytic_jacobians(func, inputs, checked, nondet_tol):
+def _analytic_jacobians(outputs, checked, nondet_tol, check_dtypes):
     """For each input the same rows, from backward()."""
-    outputs = _outputs(func, inputs)
     columns: list[list] = [[] for _ in checked]
-    for y in outputs:
+    for at, y in enumerate(outputs):
         for place in range(len(_parts(y.detach()))):
-            seed = _C.zeros(y.shape, dtype=y.dtype, device=y.device)
-            _parts(seed)[place] = 1
-            for column, g in zip(columns, _slopes(y, checked, seed, nondet_tol), strict=True):
-                column.append(g)
+            seeds = [_C.zeros_like(other.detach()).contiguous() for other in outputs]
+            _parts(seeds[at])[place] = 1
+            found = _slopes(outputs, checked, seeds, nondet_tol, check_dtypes)
+            for column, g in zip(columns, found, strict=True):
+                column.append(_flat([g]))
     return [[list(row) for row in zip(*column, strict=True)] for column in columns]
 
 
-def _slopes(y, checked, seed, nondet_tol):
-    if not y.requires_grad:
-        return [[0.0] * len(_parts(x.detach())) for x in checked]
-    twice = []
-    for _ in range(2):
-        found = grad(y, checked, seed, retain_graph=True, allow_unused=True, materialize_grads=True)
-        for x, g in zip(checked, found, strict=True):
-            if g.shape != x.shape:
-                raise GradcheckError(
-                    f"[gradcheck] expected a gradient of shape {list(x.shape)}, got {list(g.shape)}."
-                )
-        twice.append([_flat([g]) for g in found])
-    for first, second in zip(*twice, strict=True):
-        for a, b in zip(first, second, strict=True):
+def _slopes(outputs, checked, seeds, nondet_tol, check_dtypes=False):
+    """The gradients of ``checked``, after two backwards that have to agree."""
+    reached = [(y, seed) for y, seed in zip(outputs, seeds, strict=True) if y.requires_grad]
+    if not reached:
+        return [_C.zeros_like(x.detach()) for x in checked]
+    ys, gs = zip(*reached, strict=True)
+    twice = [
+        grad(ys, checked, gs, retain_graph=True, allow_unused=True, materialize_grads=True)
+        for _ in range(2)
+    ]
+    for x, first, second in zip(checked, *twice, strict=True):
+        if first.shape != x.shape or (check_dtypes and first.dtype != x.dtype):
+            raise GradcheckError(
+                f"[gradcheck] expected a gradient of shape {list(x.shape)} and {x.dtype}, got {list(first.shape)} "
+                f"and {first.dtype}."
+            )
+        for a, b in zip(_flat([first]), _flat([second]), strict=True):
             if not (abs(a - b) <= nondet_tol or (a != a and b != b)):
                 raise GradcheckError(
-                    f"[gradcheck] expected the same gradient from two backwards, got {a} and {b}."
+                    f"[gradcheck] expected the same gradient from two backwards, got {a} and {b}: backward is not "
+                    "reentrant, or not deterministic."
                 )
     return twice[0]
+
+
+def _check_inputs(inputs, checked):
+    if not checked:
+        raise ValueError("[gradcheck] expected an input that requires grad, got none.")
+    for at, x in enumerate(inputs):
+        if not (isinstance(x, _C.Tensor) and x.requires_grad):
+            continue
+        if any(step == 0 and size > 1 for step, size in zip(x.stride(), x.shape, strict=True)):
+            raise ValueError(
+                f"[gradcheck] expected inputs whose elements are all distinct, got input {at} with strides "
+                f"{x.stride()}."
+            )
+        if x.dtype not in (_C.float64, _C.complex128):
+            import warnings
+
+            warnings.warn(
+                f"[gradcheck] expected inputs of double precision, got {x.dtype} for input {at}: the differences will "
+                "hardly be exact enough.",
+                stacklevel=3,
+            )
+
+
+def _check_undefined(outputs, checked):
+    """Of several outputs only one has a gradient: a custom Function may get None for the others."""
+    wanted = [y for y in outputs if y.requires_grad]
+    for at, y in enumerate(wanted if len(wanted) > 1 else ()):
+        try:
+            grad(y, checked, _C.ones_like(y.detach()), retain_graph=True, allow_unused=True)
+        except Exception as error:
+            raise GradcheckError(
+                f"[gradcheck] expected backward to handle undefined output grads, got {error!r} with a gradient for "
+                f"output {at} only."
+            ) from error
+
+
+def _check_batched(outputs, checked, atol, rtol):
+    """The gradients of two entries at once are those of each."""
+    for y in outputs:
+        if not y.requires_grad:
+            continue
+        seeds = _C.rand((2, *y.shape), dtype=y.dtype, device=y.device)
+        options = {"retain_graph": True, "allow_unused": True, "materialize_grads": True}
+        together = grad(y, checked, seeds, is_grads_batched=True, **options)
+        for i in range(2):
+            alone = grad(y, checked, seeds[i], **options)
+            for at, (a, b) in enumerate(zip(together, alone, strict=True)):
+                _compare(at, [_flat([b])], [_flat([a[i]])], atol, rtol)
+
+
+def _check_direction(func, inputs, checked, eps, atol, rtol, nondet_tol):
+    """Fast mode: one random direction among the inputs against one among the outputs."""
+    outputs = _outputs(func, inputs)
+    seeds = [_C.rand(tuple(y.shape), dtype=y.dtype, device=y.device) for y in outputs]
+    slopes = _slopes(outputs, checked, seeds, nondet_tol)
+    for at, (x, g) in enumerate(zip(checked, slopes, strict=True)):
+        direction = _C.rand(tuple(x.shape), dtype=x.dtype, device=x.device)
+        with no_grad():
+            ends = []
+            for step in (eps, -eps):
+                moved = x.detach() + step * direction
+                ends.append(_outputs(func, [moved if a is x else a for a in inputs]))
+            numeric = sum(
+                ((high - low) * seed).sum().item() / (2 * eps)
+                for high, low, seed in zip(*ends, seeds, strict=True)
+            )
+            _compare(at, [[numeric]], [[(g * direction).sum().item()]], atol, rtol)
 
 
 def _compare(at, wanted, got, atol, rtol):
@@ -200,5 +337,6 @@ def _compare(at, wanted, got, atol, rtol):
             if not abs(analytic - numeric) <= atol + rtol * abs(numeric):
                 raise GradcheckError(
                     f"[gradcheck] expected the gradient of output element {place} by element {i} of input {at} to be "
-                    f"{numeric}, as finite differences say, got {analytic}."
+                    f"{numeric}, as finite differences say, got {analytic}: Jacobian mismatch with respect to input "
+                    f"{at}."
                 )

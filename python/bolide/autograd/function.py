@@ -54,12 +54,54 @@ class Function:
         """Compute the gradients of forward's arguments."""
         raise NotImplementedError("a Function has to define backward to be differentiated")
 
+    @staticmethod
+    def jvp(ctx, *grad_inputs):
+        """Derivatives in forward mode, which bolide does not have."""
+        raise NotImplementedError(
+            "[Function] expected a jvp of its own for forward mode, got none."
+        )
+
+    @staticmethod
+    def vmap(info, in_dims, *args):
+        """A rule for vmap, which bolide does not have."""
+        raise NotImplementedError("[Function] expected a vmap rule of its own, got none.")
+
     setup_context = staticmethod(_no_setup)
-    apply = classmethod(_C._apply_function)
+
+    @classmethod
+    def apply(cls, *args, **kwargs):
+        """Compute forward, and record it: with the arguments of forward, whose result is returned."""
+        if cls.setup_context is not _no_setup:
+            forward = cls.forward
+            if kwargs or forward.__defaults__ or forward.__kwdefaults__:
+                from inspect import signature
+
+                bound = signature(forward).bind(*args, **kwargs)
+                bound.apply_defaults()
+                args, kwargs = bound.args, bound.kwargs
+        return _C._apply_function(cls, *args, **kwargs)
+
+
+class _Refuse(Function):
+    """Results of a backward that cannot be differentiated: an error when somebody tries."""
+
+    @staticmethod
+    def forward(ctx, count, *tensors):
+        return tuple(None if t is None else t.detach() for t in tensors[:count])
+
+    @staticmethod
+    def backward(ctx, *grads):
+        raise RuntimeError(
+            "[once_differentiable] expected one derivative, got a second: trying to differentiate twice a function "
+            "that was marked with @once_differentiable."
+        )
 
 
 def once_differentiable(backward):
-    """Decorates a backward that is not made of ops: its results have no history."""
+    """Decorates a backward that is not made of ops: to differentiate its results is an error.
+
+    Reference: torch.autograd.function.once_differentiable.
+    """
     from functools import wraps
 
     from bolide.autograd.grad_mode import no_grad
@@ -67,6 +109,13 @@ def once_differentiable(backward):
     @wraps(backward)
     def wrapped(ctx, *grads):
         with no_grad():
-            return backward(ctx, *grads)
+            found = backward(ctx, *grads)
+        reached = [g for g in grads if isinstance(g, _C.Tensor) and g.requires_grad]
+        if not (_C.is_grad_enabled() and reached):
+            return found
+        alone = not isinstance(found, tuple)
+        results = (found,) if alone else found
+        refusing = _Refuse.apply(len(results), *results, *reached)
+        return refusing[0] if alone else refusing
 
     return wrapped

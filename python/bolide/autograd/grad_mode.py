@@ -28,9 +28,16 @@ class _Mode:
     def __call__(self, function):
         from functools import wraps
 
-        if isinstance(function, type):
-            raise TypeError(
-                f"[{type(self).__name__}] expected a function to decorate, got the class {function.__name__}."
+        if isinstance(
+            function, type
+        ):  # PyTorch still takes them: calls of the class run in the mode
+            import warnings
+
+            warnings.warn(
+                f"[{type(self).__name__}] expected a function to decorate, got the class "
+                f"{function.__name__}. Decorate its methods instead.",
+                FutureWarning,
+                stacklevel=2,
             )
         if getattr(getattr(function, "__code__", None), "co_flags", 0) & _GENERATOR:
             return wraps(function)(lambda *args, **named: self._steps(function(*args, **named)))

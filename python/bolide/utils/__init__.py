@@ -1,5 +1,5 @@
-"""Helpers around training; ``bolide.utils.data`` reads data sets in batches."""
+"""Helpers around training: ``data`` reads data sets in batches, ``checkpoint`` trades time for memory."""
 
-from bolide.utils import data
+from bolide.utils import checkpoint, data
 
-__all__ = ["data"]
+__all__ = ["checkpoint", "data"]
