@@ -114,7 +114,8 @@ class PythonPacked final : public PackedTensor {
   ~PythonPacked() override { drop_reference(packed_), drop_reference(unpack_); }
   Tensor unpack() override {
     py::gil_scoped_acquire gil;
-    const py::object found = py::reinterpret_steal<py::object>(PyObject_CallOneArg(unpack_, packed_));
+    const py::object found =
+        py::reinterpret_steal<py::object>(without_unwinding([&] { return PyObject_CallOneArg(unpack_, packed_); }));
     if (!found) throw py::error_already_set();
     if (!is_tensor(found.ptr()))
       raise(ErrorKind::Type, "saved_tensors_hooks", "a Tensor from unpack_hook", type_name(found.ptr()));
@@ -134,7 +135,8 @@ Ref<PackedTensor> pack_with_python(const Tensor& t) {
   } restore{before};
   GradMode off(false);
   const py::object argument = py::reinterpret_steal<py::object>(wrap(t->autograd ? alias(t) : t));
-  const py::object packed = py::reinterpret_steal<py::object>(PyObject_CallOneArg(hooks.pack.ptr(), argument.ptr()));
+  const py::object packed = py::reinterpret_steal<py::object>(
+      without_unwinding([&] { return PyObject_CallOneArg(hooks.pack.ptr(), argument.ptr()); }));
   if (!packed) throw py::error_already_set();
   return Ref<PackedTensor>::steal(new PythonPacked(packed, hooks.unpack));
 }

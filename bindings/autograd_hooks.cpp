@@ -27,7 +27,8 @@ Tensor Hook::call(const Tensor& g) const {
   HooksRunning running;
   const py::object f = py::reinterpret_borrow<py::object>(function);  // it may remove itself
   const py::object argument = py::reinterpret_steal<py::object>(wrap(g));
-  const py::object result = py::reinterpret_steal<py::object>(PyObject_CallOneArg(f.ptr(), argument.ptr()));
+  const py::object result = py::reinterpret_steal<py::object>(
+      without_unwinding([&] { return PyObject_CallOneArg(f.ptr(), argument.ptr()); }));
   if (!result) throw py::error_already_set();
   if (result.is_none()) return {};
   if (!is_tensor(result.ptr()))

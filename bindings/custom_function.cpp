@@ -68,7 +68,8 @@ class FunctionNode final : public Node {
     arguments[0] = py::reinterpret_borrow<py::object>(context_);
     for (size_t i = 0; i < results_.size(); i++)
       arguments[i + 1] = py::reinterpret_steal<py::object>(wrap(gradient_at(i, g)));
-    const py::object result = py::reinterpret_steal<py::object>(PyObject_Call(f.ptr(), arguments.ptr(), nullptr));
+    const py::object result = py::reinterpret_steal<py::object>(
+        without_unwinding([&] { return PyObject_Call(f.ptr(), arguments.ptr(), nullptr); }));
     if (!result) throw py::error_already_set();
     if (py::isinstance<py::tuple>(result)) take(py::reinterpret_borrow<py::tuple>(result), grads);
     else take(py::make_tuple(result), grads);
@@ -191,9 +192,10 @@ class Application {
     GradMode mode(false);
     const py::object setup = py::getattr(type_, "setup_context", py::none());
     const bool separate = !setup.is_none() && !py::hasattr(setup, "_is_default");
-    if (!separate) return type_.attr("forward")(context_, *arguments_, **keywords_);
-    py::object result = type_.attr("forward")(*arguments_);
-    setup(context_, py::tuple(arguments_), result);
+    const py::object function = type_.attr("forward");
+    if (!separate) return without_unwinding([&] { return py::object(function(context_, *arguments_, **keywords_)); });
+    py::object result = without_unwinding([&] { return py::object(function(*arguments_)); });
+    without_unwinding([&] { setup(context_, py::tuple(arguments_), result); });
     return result;
   }
 

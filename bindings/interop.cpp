@@ -103,63 +103,7 @@ PyObject* dlpack(const Tensor& x, PyObject* stream, PyObject* max_version, PyObj
 
 PyObject* capsule_of(const Tensor& x) { return to_dlpack(x, Py_None, Py_None, Py_None, Py_None); }
 
-// ---- pickling, copying ---------------------------------------------------------------------------------------
-py::object attributes_of(PyObject* self) {
-  PyObject* dict = object_of(self)->dict;
-  return dict ? py::reinterpret_borrow<py::object>(dict) : py::none();
-}
-PyObject* reduce_object(PyObject* self, PyObject*) {
-  const Tensor& t = Convert<Tensor>::get(self);
-  GradMode mode(false);
-  const Tensor plain = contiguous(to(t, {}, Device{}));
-  const py::bytes data(plain.data(), size_t(plain.numel() * plain.item_size()));
-  const py::object rebuild = py::module_::import("bolide._C").attr("_rebuild");
-  const py::object dtype = steal(dtype_to_python(t.dtype())), shape = steal(ints_to_python(t.sizes()));
-  const bool wants = t.requires_grad() && is_leaf(t);
-  const py::tuple arguments =
-      py::make_tuple(py::type::of(py::handle(self)), data, shape, dtype, name_of(t.device()), wants);
-  return py::make_tuple(rebuild, arguments, attributes_of(self)).release().ptr();
-}
-PyObject* rebuild(PyObject* type, PyObject* data, const Dims& shape, DType dtype, Device device, bool requires_grad) {
-  if (!PyType_Check(type) || !PyType_IsSubtype(reinterpret_cast<PyTypeObject*>(type), tensor_type))
-    throw Mismatch{type, "Tensor or a subclass"};
-  if (!PyBytes_Check(data)) throw Mismatch{data, "bytes"};
-  const Tensor t = empty(shape, {dtype, {}});
-  const int64_t size = t.numel() * t.item_size();
-  if (PyBytes_GET_SIZE(data) != size)
-    raise(ErrorKind::Value, "_rebuild", str(size, " bytes"), str(PyBytes_GET_SIZE(data)));
-  if (size) std::memcpy(t.data(), PyBytes_AS_STRING(data), size_t(size));
-  auto* wanted = reinterpret_cast<PyTypeObject*>(type);
-  PyObject* self = make_instance(wanted, to(t, {}, device));
-  if (requires_grad) set_requires_grad(unwrap(self), true);
-  return self;
-}
-// A new object of the same type and attributes; `fill` gets the new tensor and may change the attributes.
-PyObject* same_kind(PyObject* self, const Tensor& t, const py::object& attributes) {
-  const py::object made = steal(make_instance(Py_TYPE(self), t));
-  if (unwrap(self).requires_grad() && is_leaf(unwrap(self))) set_requires_grad(unwrap(made.ptr()), true);
-  if (!attributes.is_none()) made.attr("__dict__").attr("update")(attributes);
-  return py::object(made).release().ptr();
-}
-PyObject* shallow_copy(PyObject* self) { return same_kind(self, Convert<Tensor>::get(self), attributes_of(self)); }
-PyObject* deep_copy(PyObject* self, PyObject* memo) {
-  const Tensor& t = Convert<Tensor>::get(self);
-  if (!PyDict_Check(memo)) throw Mismatch{memo, "dict"};
-  const py::dict known = py::reinterpret_borrow<py::dict>(memo);
-  const py::int_ id(reinterpret_cast<uintptr_t>(self));
-  if (known.contains(id)) return py::object(known[id]).release().ptr();
-  if (!is_leaf(t))
-    raise(ErrorKind::Runtime, "deepcopy", "a leaf of the graph", "a tensor with a grad_fn; use detach() or clone()");
-  GradMode mode(false);
-  const py::object made = steal(same_kind(self, clone(t), py::none()));
-  known[id] = made;
-  const py::object deepcopy = py::module_::import("copy").attr("deepcopy");
-  if (const Tensor g = grad(t)) set_grad(unwrap(made.ptr()), clone(g));
-  const py::object attributes = attributes_of(self);
-  if (!attributes.is_none()) made.attr("__dict__").attr("update")(deepcopy(attributes, known));
-  return py::object(made).release().ptr();
-}
-
+// ---- text ------------------------------------------------------------------------------------------------------
 PyObject* format(PyObject* self, PyObject* specification) {
   const Tensor& t = Convert<Tensor>::get(self);
   if (t.rank() || Py_TYPE(self) != tensor_type) {
@@ -206,10 +150,6 @@ std::vector<Op> interop_rows() {
                        "always copies, False never does, None only where it must. Raises: BufferError if the memory "
                        "is of a kind that bolide does not have.\nReference: torch.from_dlpack.",
                        kFunction),
-      op<&reduce_object>("__reduce_ex__", "input, protocol", "For pickle.", kMethod),
-      op<&rebuild>("_rebuild", "type, data, shape, dtype, device, requires_grad", "What unpickling calls.", kFunction),
-      op<&shallow_copy>("__copy__", "input", "For copy.copy(): shares the storage.", kMethod),
-      op<&deep_copy>("__deepcopy__", "input, memo", "For copy.deepcopy(): leaves only.", kMethod),
       op<&format>("__format__", "input, specification", "For f-strings: a 0-d tensor as its number.", kMethod),
   };
 }

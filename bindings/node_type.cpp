@@ -66,6 +66,11 @@ std::vector<py::object> functions_of(PyObject* dict) {  // a copy: hooks may add
   return out;
 }
 
+template <class... A>
+py::object call_hook(const py::object& function, const A&... arguments) {
+  return without_unwinding([&] { return py::object(function(arguments...)); });
+}
+
 // What registering returns. It keeps neither the node nor the function alive.
 class NodeHookHandle {
  public:
@@ -217,14 +222,14 @@ PythonNodeHooks& PythonNodeHooks::of(Node& node) {
 void PythonNodeHooks::before(const Node&, std::vector<Tensor>& outputs) {
   if (!before_hooks) return;
   py::gil_scoped_acquire gil;
-  for (const py::object& f : functions_of(before_hooks)) replace(f.ptr(), f(to_tuple(outputs)), outputs);
+  for (const py::object& f : functions_of(before_hooks)) replace(f.ptr(), call_hook(f, to_tuple(outputs)), outputs);
 }
 void PythonNodeHooks::after(const Node& node, std::span<Tensor> inputs, std::span<const Tensor> outputs) {
   if (!after_hooks) return;
   py::gil_scoped_acquire gil;
   if (node.is_accumulator()) inputs = {};
   for (const py::object& f : functions_of(after_hooks))
-    replace(f.ptr(), f(to_tuple(inputs), to_tuple(outputs)), inputs);
+    replace(f.ptr(), call_hook(f, to_tuple(inputs), to_tuple(outputs)), inputs);
 }
 
 int visit_node(const Node& node, visitproc visit, void* arg) {

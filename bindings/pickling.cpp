@@ -47,13 +47,13 @@ PyObject* on_storage(PyObject* type, const Tensor& bytes, DType dtype, int64_t o
   return make_instance(reinterpret_cast<PyTypeObject*>(type), view_of(whole, sizes, strides, offset));
 }
 
-PyObject* call_python(const char* function, PyObject* self, PyObject* argument) {
+PyObject* call_module(const char* function, PyObject* self, PyObject* argument) {
   namespace py = pybind11;
   const py::object f = py::module_::import("bolide._pickling").attr(function);
   return checked(PyObject_CallFunctionObjArgs(f.ptr(), self, argument, nullptr));
 }
-PyObject* reduce_ex(PyObject* self, PyObject* protocol) { return call_python("reduce_tensor", self, protocol); }
-PyObject* deep_copy(PyObject* self, PyObject* memo) { return call_python("deepcopy_tensor", self, memo); }
+PyObject* reduce_ex(PyObject* self, PyObject* protocol) { return call_module("reduce_tensor", self, protocol); }
+PyObject* deep_copy(PyObject* self, PyObject* memo) { return call_module("deepcopy_tensor", self, memo); }
 
 }  // namespace
 

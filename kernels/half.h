@@ -50,7 +50,6 @@ BOLIDE_FN void from_float(float x, F16& y) {
 template <class S>
 inline constexpr bool kIsHalf = std::is_same_v<S, F16> || std::is_same_v<S, BF16>;
 
-
 // A float cut to an integer. What does not fit, NaN too, gives the smallest integer, as x86's own instruction does.
 template <class I, class F>
 BOLIDE_FN I truncate_to(F x) {

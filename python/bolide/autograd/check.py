@@ -304,12 +304,13 @@ def _check_batched(outputs, checked, atol, rtol):
         if not y.requires_grad:
             continue
         seeds = _C.rand((2, *y.shape), dtype=y.dtype, device=y.device)
-        options = {"retain_graph": True, "allow_unused": True, "materialize_grads": True}
+        options = {"retain_graph": True, "allow_unused": True}
         together = grad(y, checked, seeds, is_grads_batched=True, **options)
         for i in range(2):
             alone = grad(y, checked, seeds[i], **options)
             for at, (a, b) in enumerate(zip(together, alone, strict=True)):
-                _compare(at, [_flat([b])], [_flat([a[i]])], atol, rtol)
+                if b is not None:
+                    _compare(at, [_flat([b])], [_flat([a[i]])], atol, rtol)
 
 
 def _check_direction(func, inputs, checked, eps, atol, rtol, nondet_tol):
