@@ -203,6 +203,8 @@ class BOLIDE_API Saved {
   bool is_output_ = false;
 };
 
+// Makes v, which shows a part of x, a view of x's base.
+void become_view(const Tensor& v, const Tensor& x);
 // Has the base of a view a history that the view does not know yet (an in-place op)?
 bool is_view_with_new_history(const TensorImpl& view);
 

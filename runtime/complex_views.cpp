@@ -12,9 +12,8 @@ namespace {
 template <class Undo>
 Tensor view_as(const char* name, const Tensor& x, DType dtype, const Geometry& g, Undo undo) {
   Tensor v = view_of(x, g.sizes, g.strides, g.offset, dtype);
-  if (grad_enabled()) v->base = x->base ? x->base : x.ref();
+  become_view(v, x);
   record(name, v, {&x}, [&] { return [undo](const Tensor& g, Grads& grads) { grads[0] = undo(g); }; });
-  if (v->autograd && v->base->autograd) v->autograd->generation = v->base->autograd->generation;
   return v;
 }
 

@@ -506,6 +506,15 @@ void remove_post_accumulate_hook(const Tensor& t, uint64_t id) {
   if (t->autograd) std::erase_if(t->autograd->post_hooks, [&](auto& h) { return h.first == id; });
 }
 
+void become_view(const Tensor& v, const Tensor& x) {
+  v->base = x->base ? x->base : x.ref();
+  v->generation = v->base->generation;
+  if (x->view_kind != ViewKind::Normal || !grad_enabled()) [[unlikely]]
+    v->view_kind = x->view_kind != ViewKind::Normal ? x->view_kind
+                   : inference_enabled()            ? ViewKind::Inference
+                                                    : ViewKind::NoGrad;
+}
+
 void set_data(const Tensor& to, const Tensor& from) {
   TensorImpl& impl = *to.get();
   const bool same = to.sizes() == from.sizes() && to.dtype() == from.dtype() && to.device() == from.device();

@@ -12,12 +12,7 @@ namespace {
 // A view that knows its base, so that in-place ops on it become part of the base's history.
 Tensor make_view(const Tensor& x, const Dims& sizes, const Dims& strides, int64_t offset) {
   Tensor v = view_of(x, sizes, strides, offset);
-  v->base = x->base ? x->base : x.ref();
-  v->generation = v->base->generation;
-  if (x->view_kind != ViewKind::Normal || !grad_enabled()) [[unlikely]]
-    v->view_kind = x->view_kind != ViewKind::Normal ? x->view_kind
-                   : inference_enabled()            ? ViewKind::Inference
-                                                    : ViewKind::NoGrad;
+  become_view(v, x);
   return v;
 }
 
