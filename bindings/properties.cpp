@@ -44,6 +44,28 @@ PyObject* matrix_transposed(PyObject* self, void*) {
   });
 }
 
+// Conjugate transposes; of real numbers that is the transpose.
+void check_real(const char* op, const Tensor& x) {
+  check(!is_complex(x.dtype()), ErrorKind::NotImplemented, op, "a real dtype", [&] { return describe(x); });
+}
+PyObject* adjoint_matrix(PyObject* self, void*) {
+  return guarded("H", [&] {
+    const Tensor& x = unwrap(self);
+    check_real("H", x);
+    check(x.rank() == 2 || x.rank() == 0, ErrorKind::Shape, "H", "a matrix (mH takes batches)",
+          [&] { return x.sizes().text(); });
+    return wrap(transpose(x, 0, -1));
+  });
+}
+PyObject* adjoint_matrices(PyObject* self, void*) {
+  return guarded("mH", [&] {
+    const Tensor& x = unwrap(self);
+    check_real("mH", x);
+    check(x.rank() != 1, ErrorKind::Shape, "mH", "at least two dimensions", [&] { return x.sizes().text(); });
+    return wrap(x.rank() ? transpose(x, -2, -1) : x);
+  });
+}
+
 // ---- autograd ------------------------------------------------------------------------------------------------
 PyObject* requires_grad(PyObject* self, void*) { return PyBool_FromLong(unwrap(self).requires_grad()); }
 int set_requires(PyObject* self, PyObject* value, void*) {
@@ -112,6 +134,8 @@ const std::vector<Property>& tensor_properties() {
       {"layout", layout, nullptr, "Any", "bolide.strided."},
       {"T", transposed, nullptr, "Tensor", "With the order of dimensions reversed: a view."},
       {"mT", matrix_transposed, nullptr, "Tensor", "With the last two dimensions swapped: a view."},
+      {"H", adjoint_matrix, nullptr, "Tensor", "Of a matrix, the conjugate transpose: a view for real numbers."},
+      {"mH", adjoint_matrices, nullptr, "Tensor", "Of matrices, the conjugate transposes: a view for real numbers."},
       {"requires_grad", requires_grad, set_requires, "bool", "Does backward() compute a gradient for it?"},
       {"grad", gradient, set_gradient, "Tensor | None", "The gradient that backward() has collected, or None."},
       {"grad_fn", history, nullptr, "Any", "The node of the graph that it came from, or None."},

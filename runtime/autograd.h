@@ -203,6 +203,7 @@ Tensor copy_with_history(const Tensor& t);
 BOLIDE_API void set_history(const Tensor& y, Ref<Node> node);
 // Before an in-place op: raises for a leaf that wants a gradient (or a view of one).
 BOLIDE_API void check_inplace(const char* op, const Tensor& t);
+BOLIDE_API void check_not_leaf(const char* op, const Tensor& t);  // the second half of it
 // After it: raises the version, so that what saved the old values can tell.
 BOLIDE_API void bump_version(const Tensor& t);
 // And then makes `node` (made after the version was raised) the history of t, or of the base whose view t is.

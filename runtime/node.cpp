@@ -229,6 +229,9 @@ void set_history(const Tensor& y, Ref<Node> node) {
 
 void check_inplace(const char* op, const Tensor& t) {
   check_writable(op, t);
+  check_not_leaf(op, t);
+}
+void check_not_leaf(const char* op, const Tensor& t) {
   if (!grad_enabled() || inference_enabled()) return;
   const AutogradMeta* meta = t->base ? t->base->autograd : t->autograd;
   const bool leaf = meta && meta->requires_grad && !meta->grad_fn;

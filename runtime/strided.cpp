@@ -1,0 +1,58 @@
+// strided.cpp - parts of a tensor by geometry, copied out of it and put back: by way of a buffer like its storage.
+#include "runtime/strided.h"
+
+#include <algorithm>
+
+#include "runtime/autograd.h"
+#include "runtime/ops.h"
+#include "runtime/overlap.h"
+
+namespace bolide {
+namespace {
+
+// A dense buffer in place of the storage, as far as base and view reach.
+struct Buffer {
+  Tensor flat;
+  int64_t start;
+  Tensor show(const Geometry& g) const { return view_of(flat, g.sizes, g.strides, g.offset - start); }
+};
+Buffer make_buffer(const Geometry& a, const Geometry& b, Options options) {
+  int64_t first = INT64_MAX, last = INT64_MIN;
+  for (const Geometry* g : {&a, &b}) {
+    int64_t low = g->offset, high = g->offset;
+    for (int d = 0; d < g->sizes.rank(); d++)
+      (g->strides[d] < 0 ? low : high) += std::max<int64_t>(g->sizes[d] - 1, 0) * g->strides[d];
+    first = std::min(first, low), last = std::max(last, high);
+  }
+  return {zeros({last - first + 1}, options), first};
+}
+}  // namespace
+
+Tensor strided_gather(const Tensor& x, const Geometry& base, const Geometry& view) {
+  Tensor y = empty(view.sizes, {x.dtype(), x.device()});
+  const Buffer buffer = make_buffer(base, view, {x.dtype(), x.device()});
+  copy_values(buffer.show(base), x);
+  copy_values(y, buffer.show(view));
+  record("StridedGather", y, {&x},
+         [&] { return [base, view](const Tensor& g, Grads& grads) { grads[0] = strided_scatter(g, base, view); }; });
+  return y;
+}
+
+Tensor strided_scatter(const Tensor& v, const Geometry& base, const Geometry& view) {
+  const Options options{v.dtype(), v.device()};
+  Tensor y = empty(base.sizes, options);
+  const Buffer buffer = make_buffer(base, view, options);
+  if (overlaps_itself(view.sizes, view.strides)) {
+    GradMode off(false);
+    const Tensor places = arange(int64_t(0), buffer.flat.numel(), int64_t(1), DType::I64, v.device());
+    const Tensor index = contiguous(view_of(places, view.sizes, view.strides, view.offset - buffer.start));
+    const Key key{Key::Index, 0, 0, 1, reshape(index, {-1})};
+    index_put_(buffer.flat, std::span<const Key>(&key, 1), reshape(detach(v), {-1}), true);
+  } else copy_values(buffer.show(view), v);
+  copy_values(y, buffer.show(base));
+  record("StridedScatter", y, {&v},
+         [&] { return [base, view](const Tensor& g, Grads& grads) { grads[0] = strided_gather(g, base, view); }; });
+  return y;
+}
+
+}  // namespace bolide
