@@ -26,12 +26,33 @@ Buffer make_buffer(const Geometry& a, const Geometry& b, Options options) {
   }
   return {zeros({last - first + 1}, options), first};
 }
+// t's elements added where g shows them. Without history.
+void add_to(const Buffer& buffer, const Geometry& g, const Tensor& t) {
+  GradMode off(false);
+  if (!overlaps_itself(g.sizes, g.strides)) return copy_values(buffer.show(g), t);
+  const Tensor places = arange(int64_t(0), buffer.flat.numel(), int64_t(1), DType::I64, t.device());
+  const Tensor index = contiguous(view_of(places, g.sizes, g.strides, g.offset - buffer.start));
+  const Key key{Key::Index, 0, 0, 1, reshape(index, {-1})};
+  index_put_(buffer.flat, std::span<const Key>(&key, 1), reshape(detach(t), {-1}), true);
+}
+// Where a base shows a place more than once (an expanded one), each of its elements has a share of the gradient: what
+// made the base sums them again.
+void share_out(const Buffer& buffer, const Geometry& base) {
+  if (!overlaps_itself(base.sizes, base.strides)) return;
+  GradMode off(false);
+  const Options options{buffer.flat.dtype(), buffer.flat.device()};
+  const Buffer count{zeros(buffer.flat.sizes(), options), buffer.start};
+  add_to(count, base, ones(base.sizes, options));
+  copy_values(buffer.flat, div(buffer.flat, where(Arg(eq(count.flat, 0)), 1, count.flat)));
+}
+
 }  // namespace
 
 Tensor strided_gather(const Tensor& x, const Geometry& base, const Geometry& view) {
   Tensor y = empty(view.sizes, {x.dtype(), x.device()});
   const Buffer buffer = make_buffer(base, view, {x.dtype(), x.device()});
-  copy_values(buffer.show(base), x);
+  add_to(buffer, base, x);
+  share_out(buffer, base);
   copy_values(y, buffer.show(view));
   record("StridedGather", y, {&x},
          [&] { return [base, view](const Tensor& g, Grads& grads) { grads[0] = strided_scatter(g, base, view); }; });
@@ -42,13 +63,8 @@ Tensor strided_scatter(const Tensor& v, const Geometry& base, const Geometry& vi
   const Options options{v.dtype(), v.device()};
   Tensor y = empty(base.sizes, options);
   const Buffer buffer = make_buffer(base, view, options);
-  if (overlaps_itself(view.sizes, view.strides)) {
-    GradMode off(false);
-    const Tensor places = arange(int64_t(0), buffer.flat.numel(), int64_t(1), DType::I64, v.device());
-    const Tensor index = contiguous(view_of(places, view.sizes, view.strides, view.offset - buffer.start));
-    const Key key{Key::Index, 0, 0, 1, reshape(index, {-1})};
-    index_put_(buffer.flat, std::span<const Key>(&key, 1), reshape(detach(v), {-1}), true);
-  } else copy_values(buffer.show(view), v);
+  add_to(buffer, view, v);
+  share_out(buffer, base);
   copy_values(y, buffer.show(base));
   record("StridedScatter", y, {&v},
          [&] { return [base, view](const Tensor& g, Grads& grads) { grads[0] = strided_gather(g, base, view); }; });

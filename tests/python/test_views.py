@@ -169,6 +169,23 @@ def test_in_place_through_a_view_reaches_the_base(name, device):
     assert np.array_equal(leaf.grad.cpu().numpy(), wanted.cpu().numpy())
 
 
+@pytest.mark.parametrize(
+    "view", [lambda x: x.unfold(0, 4, 1), lambda x: x.as_strided((3, 2), (0, 0))]
+)
+def test_gradients_of_windows_of_an_expanded_tensor(view):
+    """Each of its elements has a share, or they would all be counted again by what expanded it."""
+    x = bolide.tensor([2.0], dtype=bolide.float64).requires_grad_()
+
+    def windows(x):
+        y = view(x.expand(5))
+        return y * y * bolide.arange(1, y.numel() + 1).view(y.shape)
+
+    y = windows(x)
+    y.sum().backward()
+    assert x.grad.tolist() == [sum(4.0 * i for i in range(1, y.numel() + 1))]
+    assert bolide.autograd.gradgradcheck(windows, (x,))
+
+
 def test_resize():
     x = bolide.arange(6.0)
     view = x[2:]
