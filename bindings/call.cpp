@@ -136,35 +136,18 @@ CallWithOut::CallWithOut(PyObject* const* args, Py_ssize_t given, PyObject* keyw
   if (out == Py_None) out = nullptr;
 }
 
-namespace {
-
-void copy_tensor_out(const char* op, const Tensor& result, const Tensor& out) {
-  check(!result.requires_grad() && !(grad_enabled() && out.requires_grad()), ErrorKind::Runtime, op,
-        "out= with tensors that do not require grad", [] { return std::string("one that does"); });
-  check(can_cast(result.dtype(), out.dtype()), ErrorKind::DType, op,
-        str("a result that can be cast to ", name_of(out.dtype())),
-        [&] { return std::string(name_of(result.dtype())); });
-  if (out.numel() == 0 && out.sizes() != result.sizes())
-    set_data(out, empty(result.sizes(), {out.dtype(), out.device()}));
-  check(out.sizes() == result.sizes(), ErrorKind::Shape, op, str("an out of shape ", result.sizes().text()),
-        [&] { return out.sizes().text(); });
-  copy_(out, result);
-}
-
-}  // namespace
-
 PyObject* copy_out(const char* op, PyObject* result, PyObject* out) {
   if (!result) return nullptr;
   const auto held = pybind11::reinterpret_steal<pybind11::object>(result);
   return guarded(op, [&]() -> PyObject* {
     if (is_tensor(result)) {
-      copy_tensor_out(op, unwrap(result), Convert<Tensor>::get(out));
+      write_out(op, Convert<Tensor>::get(out), unwrap(result));
       return Py_NewRef(out);
     }
     const TensorList from = Convert<TensorList>::get(result), to = Convert<TensorList>::get(out);
     check(from.size() == to.size(), ErrorKind::Type, op, str("an out of ", from.size(), " tensors"),
           [&] { return str(to.size()); });
-    for (size_t i = 0; i < from.size(); i++) copy_tensor_out(op, from[i], to[i]);
+    for (size_t i = 0; i < from.size(); i++) write_out(op, to[i], from[i]);
     return PyTuple_Check(out) ? Py_NewRef(out) : checked(PySequence_Tuple(out));
   });
 }

@@ -99,8 +99,8 @@ struct Function {
   using Argument = Convert<typename T::template Argument<i>>;
   template <size_t i>
   static decltype(auto) argument(const Bound& b) {
-    if constexpr (std::is_same_v<Argument<i>, Convert<Dims>>)
-      if (!b.slots[i]) return Convert<Dims>::pack(b.packed, b.packed_count);
+    if constexpr (requires { Argument<i>::pack(b.packed, b.packed_count); })
+      if (!b.slots[i]) return Argument<i>::pack(b.packed, b.packed_count);
     return Argument<i>::get(b.slots[i]);
   }
   template <class G>

@@ -145,6 +145,12 @@ TensorList Convert<TensorList>::get(PyObject* o) {
   return out;
 }
 
+Tensors Convert<Tensors>::pack(PyObject* const* items, Py_ssize_t n) {
+  Tensors out{{}, n == 1};
+  for (Py_ssize_t i = 0; i < n; i++) out.list.push_back(Convert<Tensor>::get(items[i]));
+  return out;
+}
+
 // ---- results -------------------------------------------------------------------------------------------------
 PyObject* scalar_to_python(const Scalar& s) {
   switch (s.kind) {

@@ -120,6 +120,18 @@ struct Convert<TensorList> {
   static bool accepts(PyObject* o) { return is_list(o); }
   static TensorList get(PyObject* o);
 };
+// "tensors...": one by one, or as a sequence.
+struct Tensors {
+  TensorList list;
+  bool single = false;  // just one, not in a sequence
+};
+template <>
+struct Convert<Tensors> {
+  static constexpr const char* kName = "Tensor | Sequence[Tensor]";
+  static bool accepts(PyObject* o) { return is_tensor(o) || is_list(o); }
+  static Tensors pack(PyObject* const* items, Py_ssize_t n);
+  static Tensors get(PyObject* o) { return is_tensor(o) ? pack(&o, 1) : Tensors{Convert<TensorList>::get(o)}; }
+};
 template <>
 struct Convert<PyObject*> {
   static constexpr const char* kName = "Any";

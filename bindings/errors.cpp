@@ -9,7 +9,8 @@ namespace bolide::python {
 namespace {
 
 struct Types {
-  PyObject *bolide = nullptr, *shape = nullptr, *dtype = nullptr, *range = nullptr, *memory = nullptr, *copy = nullptr;
+  PyObject *bolide = nullptr, *index = nullptr, *shape = nullptr, *dtype = nullptr, *range = nullptr, *memory = nullptr,
+           *copy = nullptr;
 } types;
 
 PyObject* make_type(PyObject* module, const char* name, std::initializer_list<PyObject*> bases, const char* doc) {
@@ -35,7 +36,7 @@ PyObject* type_of(ErrorKind kind) {
     case ErrorKind::Shape: return types.shape;
     case ErrorKind::DType: return types.dtype;
     case ErrorKind::OutOfMemory: return types.memory;
-    case ErrorKind::Index: return PyExc_IndexError;
+    case ErrorKind::Index: return types.index;
     case ErrorKind::Value: return PyExc_ValueError;
     case ErrorKind::Type: return PyExc_TypeError;
     case ErrorKind::Overflow: return types.range;
@@ -67,6 +68,8 @@ void add_errors(PyObject* module) {
   types.bolide = make_type(module, "BolideError", {PyExc_RuntimeError}, "Base of the errors that bolide defines.");
   types.shape = make_type(module, "ShapeError", {types.bolide, PyExc_ValueError},
                           "Sizes or strides that an op cannot work with.");
+  types.index = make_type(module, "OutOfRangeError", {types.bolide, PyExc_IndexError},
+                          "An index or a dimension that is not there. PyTorch raises either of its bases.");
   types.dtype =
       make_type(module, "DTypeError", {types.bolide, PyExc_TypeError}, "An element type that an op cannot work with.");
   types.range = make_type(module, "RangeError", {types.bolide, PyExc_ValueError, PyExc_OverflowError},

@@ -39,7 +39,10 @@ class Keys {
     else if (is_numpy_bool(o)) add_index(full({}, Scalar(PyObject_IsTrue(o) == 1), {DType::Bool, {}}));
     else if (PyIndex_Check(o)) add_int(o);
     else if (PyList_Check(o) || PyTuple_Check(o) || PyRange_Check(o)) add_list(o);
-    else throw Mismatch{o, "an int, slice, None, Ellipsis, bool, list, array or Tensor as index"};
+    else if (PyUnicode_Check(o)) throw Mismatch{o, "no string as index"};
+    else
+      raise(ErrorKind::Index, "index", "an int, slice, None, Ellipsis, bool, list, array or Tensor as index",
+            type_name(o));
   }
   static bool is_numpy_bool(PyObject* o) {
     const auto s = is_scalar(o) ? scalar_of(o) : std::nullopt;
@@ -107,8 +110,77 @@ PyObject* nonzero_rows(const Tensor& x, bool as_tuple) {
   if (as_tuple) return tuple_of(unbind(nonzero(x), 1));
   return wrap(nonzero(x));
 }
+Tensor rows_of_indices(const Tensor& x) { return nonzero(x); }
 Tensor selected(const Tensor& x, int64_t dim, const Tensor& places) { return index_select(x, dim, places); }
 Tensor gathered(const Tensor& x, int64_t dim, const Tensor& places, bool) { return gather(x, dim, places); }
+
+// ---- a family: in place, and with a copy ----------------------------------------------------------------------
+template <auto inplace, class... A>
+Tensor on_copy(const Tensor& x, A... arguments) {
+  const Tensor y = clone(x);
+  inplace(y, arguments...);
+  return y;
+}
+
+void put_at_keys(const Tensor& x, PyObject* indices, const Tensor& values, bool accumulate) {
+  if (!is_list(indices)) throw Mismatch{indices, "a tuple of Tensors or None"};
+  std::vector<Key> keys;
+  for (Py_ssize_t i = 0; i < PySequence_Fast_GET_SIZE(indices); i++) {
+    PyObject* o = PySequence_Fast_GET_ITEM(indices, i);
+    Key& key = keys.emplace_back();
+    key.kind = o == Py_None ? Key::Slice : Key::Index;
+    if (o == Py_None) key.start = key.stop = key.step = Key::kDefault;
+    else key.index = Convert<Tensor>::get(o);
+  }
+  if (values.dtype() != x.dtype())
+    raise(ErrorKind::DType, "index_put_", str("values of dtype ", name_of(x.dtype())), name_of(values.dtype()));
+  index_put_(x, keys, values, accumulate);
+}
+void add_rows_(const Tensor& x, int64_t dim, const Tensor& places, const Tensor& source, const Scalar& alpha) {
+  index_add_(x, dim, places, source, alpha);
+}
+void copy_rows_(const Tensor& x, int64_t dim, const Tensor& places, const Tensor& source) {
+  index_copy_(x, dim, places, source);
+}
+void fill_rows_(const Tensor& x, int64_t dim, const Tensor& places, const Arg& value) {
+  index_fill_(x, dim, places, value);
+}
+Tensor reduce_rows(const Tensor& x, int64_t dim, const Tensor& places, const Tensor& source, std::string_view reduce,
+                   bool include_self) {
+  return index_reduce(x, dim, places, source, reduce, include_self);
+}
+void reduce_rows_(const Tensor& x, int64_t dim, const Tensor& places, const Tensor& source, std::string_view reduce,
+                  bool include_self) {
+  index_reduce_(x, dim, places, source, reduce, include_self);
+}
+using Reduce = std::optional<std::string_view>;
+void scatter_source(const Tensor& x, int64_t dim, const Tensor& places, const Tensor& source, Reduce reduce) {
+  scatter_(x, dim, places, source, reduce.value_or(""));
+}
+void scatter_value(const Tensor& x, int64_t dim, const Tensor& places, const Scalar& value, Reduce reduce) {
+  scatter_(x, dim, places, value, reduce.value_or(""));
+}
+void scatter_sum_(const Tensor& x, int64_t dim, const Tensor& places, const Tensor& source) {
+  scatter_add_(x, dim, places, source);
+}
+Tensor reduce_elements(const Tensor& x, int64_t dim, const Tensor& places, const Tensor& source,
+                       std::string_view reduce, bool include_self) {
+  return scatter_reduce(x, dim, places, source, reduce, include_self);
+}
+void reduce_elements_(const Tensor& x, int64_t dim, const Tensor& places, const Tensor& source, std::string_view reduce,
+                      bool include_self) {
+  scatter_reduce_(x, dim, places, source, reduce, include_self);
+}
+void put_flat(const Tensor& x, const Tensor& places, const Tensor& source, bool accumulate) {
+  put_(x, places, source, accumulate);
+}
+void fill_from(const Tensor& x, const Tensor& mask, const Tensor& source) { masked_scatter_(x, mask, source); }
+Tensor filled_from(const Tensor& x, const Tensor& mask, const Tensor& source) {
+  const Dims sizes = broadcast_sizes("masked_scatter", x.sizes(), mask.sizes());
+  const Tensor y = contiguous(clone(expand(x, sizes)));
+  masked_scatter_(y, mask, source);
+  return y;
+}
 
 }  // namespace
 
@@ -118,17 +190,72 @@ std::vector<PyType_Slot> indexing_slots() {
 }
 
 std::vector<Op> indexing_rows() {
-  return {
+  using T = const Tensor&;
+  std::vector<Op> rows = {
       op<&nonzero_rows>("nonzero", "input, *, as_tuple=False",
                         "Where elements are not zero: one row of indices each, or one tensor per dimension.\n\n"
                         "Waits for the device. Reference: torch.nonzero."),
+      op<&rows_of_indices>("argwhere", "input", "nonzero().\n\nReference: torch.argwhere."),
       op<&masked_select>("masked_select", "input, mask",
                          "The elements where the mask is true, as one dimension.\n\nReference: torch.masked_select."),
       op<&selected>("index_select", "input, dim, index",
                     "The places of index along dim.\n\nRaises: IndexError outside.\nReference: torch.index_select."),
       op<&gathered>("gather", "input, dim, index, *, sparse_grad=False",
                     "out[i][j] = input[index[i][j]][j] for dim 0, and so on.\n\nReference: torch.gather."),
+      op<&take>("take", "input, index",
+                "Elements by their numbers in row-major order, in the shape of index.\n\nReference: torch.take."),
+      op<&take_along_dim>("take_along_dim", "input, indices, dim=None",
+                          "gather() with input and indices broadcast; of the flattened tensor without dim.\n\n"
+                          "Reference: torch.take_along_dim."),
   };
+  // One op: its form with a copy and the one in place.
+  const auto both = [&]<auto copied, auto inplace>(const char* name, const char* arguments, const char* doc) {
+    rows.push_back(op<copied>(name, arguments, doc));
+    const std::string doc_inplace = std::string("In-place form of ") + name + "(); later ones win where places repeat.";
+    rows.push_back(op<inplace>((std::string(name) + "_").c_str(), arguments, doc_inplace.c_str(), kMethod));
+  };
+  both.operator()<&on_copy<put_at_keys, PyObject*, T, bool>, &put_at_keys>(
+      "index_put", "input, indices, values, accumulate=False",
+      "A copy with input[indices] = values, or += with accumulate. indices: a tuple of tensors, None for a whole "
+      "dimension.\n\nReference: torch.index_put.");
+  both.operator()<&on_copy<add_rows_, int64_t, T, T, const Scalar&>, &add_rows_>(
+      "index_add", "input, dim, index, source, *, alpha=1",
+      "A copy with alpha * source added at the places of index along dim.\n\nDeterministic where places repeat. "
+      "Raises: IndexError outside.\nReference: torch.index_add.");
+  both.operator()<&on_copy<copy_rows_, int64_t, T, T>, &copy_rows_>(
+      "index_copy", "input, dim, index, source",
+      "A copy with source at the places of index along dim.\n\nRaises: IndexError outside.\nReference: "
+      "torch.index_copy.");
+  both.operator()<&on_copy<fill_rows_, int64_t, T, const Arg&>, &fill_rows_>(
+      "index_fill", "input, dim, index, value",
+      "A copy with one value at the places of index along dim.\n\nReference: torch.index_fill.");
+  both.operator()<&reduce_rows, &reduce_rows_>(
+      "index_reduce", "input, dim, index, source, reduce, *, include_self=True",
+      "A copy with source combined into the places of index along dim: by 'prod', 'mean', 'amax' or 'amin'.\n\n"
+      "Reference: torch.Tensor.index_reduce_.");
+  rows.push_back(
+      op<&on_copy<scatter_source, int64_t, T, T, Reduce>, &on_copy<scatter_value, int64_t, T, const Scalar&, Reduce>>(
+          "scatter", "input, dim, index, src, *, reduce=None | input, dim, index, value, *, reduce=None",
+          "A copy with out[index[i][j]][j] = src[i][j] for dim 0, and so on; reduce: 'add' or 'multiply' to what is "
+          "there.\n\nRaises: IndexError outside.\nReference: torch.scatter."));
+  rows.push_back(op<&scatter_source, &scatter_value>(
+      "scatter_", "input, dim, index, src, *, reduce=None | input, dim, index, value, *, reduce=None",
+      "In-place form of scatter(); later ones win where places repeat.", kMethod));
+  both.operator()<&on_copy<scatter_sum_, int64_t, T, T>, &scatter_sum_>(
+      "scatter_add", "input, dim, index, src",
+      "scatter() that adds, in the same order on every run.\n\nReference: torch.scatter_add.");
+  both.operator()<&reduce_elements, &reduce_elements_>(
+      "scatter_reduce", "input, dim, index, src, reduce, *, include_self=True",
+      "scatter() that combines by 'sum', 'prod', 'mean', 'amax' or 'amin', with input's own elements or "
+      "without.\n\nReference: torch.scatter_reduce.");
+  both.operator()<&on_copy<put_flat, T, T, bool>, &put_flat>(
+      "put", "input, index, source, accumulate=False",
+      "A copy with source at elements by their numbers in row-major order.\n\nReference: torch.put.");
+  both.operator()<&filled_from, &fill_from>(
+      "masked_scatter", "input, mask, source",
+      "A copy whose elements where the mask is true are taken from source in order.\n\nReference: "
+      "torch.masked_scatter.");
+  return rows;
 }
 
 }  // namespace bolide::python

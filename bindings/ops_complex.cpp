@@ -27,10 +27,6 @@ bool never(const Tensor&) { return false; }
 bool nothing_negative(const Tensor&) { return false; }
 Tensor resolved_sign(const Tensor& x) { return x; }
 Tensor isreal(const Tensor& x) { return is_complex(x.dtype()) ? eq(imag(x), 0) : to(full_like(x, 1), DType::Bool); }
-Tensor adjoint(const Tensor& x) {
-  check(x.rank() >= 2, ErrorKind::Shape, "adjoint", "at least two dimensions", [&] { return x.sizes().text(); });
-  return conj(transpose(x, -2, -1));
-}
 Tensor vdot(const Tensor& a, const Tensor& b) {
   if (a.rank() != 1 || b.rank() != 1 || a.size(0) != b.size(0))
     raise(ErrorKind::Shape, "vdot", "two vectors of one size", str(a.sizes().text(), " and ", b.sizes().text()));
@@ -43,10 +39,6 @@ Tensor from_pairs(const Tensor& x) { return view_as_complex(x); }
 template <DType kDType>
 Tensor as_complex(const Tensor& x) {
   return to(x, kDType, {});
-}
-PyObject* to_complex(const Tensor& x) {
-  const Scalar s = item(x);
-  return PyComplex_FromDoubles(s.kind <= Scalar::Int ? double(s.integer) : s.real, s.imaginary);
 }
 
 }  // namespace
@@ -84,12 +76,10 @@ std::vector<Op> complex_rows() {
       op<&never>("is_conj", "input", "False: conjugates are never lazy.\n\nReference: torch.is_conj."),
       op<&nothing_negative>("is_neg", "input", "False: signs are never lazy.\n\nReference: torch.is_neg."),
       op<&isreal>("isreal", "input", "Which elements have no imaginary part?\n\nReference: torch.isreal."),
-      op<&adjoint>("adjoint", "input", "The last two dimensions swapped, and conjugated.\n\nReference: torch.adjoint."),
       op<&vdot>("vdot", "input, other",
                 "Sum of the products of conj(input) and other, two vectors.\n\nReference: torch.vdot."),
       op<&as_complex<DType::C64>>("cfloat", "input", "Converted to complex64; itself where it has it.", kMethod),
       op<&as_complex<DType::C128>>("cdouble", "input", "Converted to complex128; itself where it has it.", kMethod),
-      op<&to_complex>("__complex__", "input", "The one element as a complex number.", kMethod),
   };
 }
 

@@ -128,6 +128,28 @@ Tensor filled(const Tensor& x, const Arg& value) {
   fill_value(out, value);
   return out;
 }
+PyObject* untyped_storage(PyObject* x) {
+  static PyObject* make = PyObject_GetAttrString(checked(PyImport_ImportModule("bolide._C")), "_untyped_storage");
+  return PyObject_CallOneArg(checked(make), x);
+}
+bool is_view(const Tensor& x) { return bool(x->base); }
+bool is_set_to(const Tensor& x, const Tensor& other) {
+  return x->storage.get() == other->storage.get() && x->offset == other->offset && x.sizes() == other.sizes() &&
+         x.strides() == other.strides();
+}
+Tensor sum_to_size(const Tensor& x, const Dims& size) {
+  bool fits = size.rank() <= x.rank();
+  for (int i = 1; fits && i <= size.rank(); i++) {
+    const int64_t wanted = size[size.rank() - i];
+    fits = wanted == 1 || wanted == x.size(x.rank() - i);
+  }
+  if (!fits) raise(ErrorKind::Shape, "sum_to_size", str("sizes that expand to ", x.sizes().text()), size.text());
+  return sum_to(x, size);
+}
+Tensor positive(const Tensor& x) {
+  check(x.dtype() != DType::Bool, ErrorKind::DType, "positive", "numbers", [] { return std::string("bool"); });
+  return x;
+}
 Tensor itself(const Tensor& x) { return x; }
 
 // Nested lists of Python numbers, from a contiguous copy on the CPU.
@@ -236,6 +258,11 @@ std::vector<Op> copy_rows() {
       op<&has_float>("is_floating_point", "input", "Is the dtype a real floating-point one?"),
       op<&has_complex>("is_complex", "input", "Is the dtype a complex one?"),
       op<&has_sign>("is_signed", "input", "Can the dtype hold negative numbers?"),
+      op<&untyped_storage>("untyped_storage", "input", "The memory that it shares with its views.", kMethod),
+      op<&is_view>("_is_view", "input", "Does it show the memory of another tensor, as autograd sees it?", kMethod),
+      op<&is_set_to>("is_set_to", "input, tensor", "Same storage, offset, sizes and strides?", kMethod),
+      op<&sum_to_size>("sum_to_size", "input, size...", "Summed over what was broadcast from these sizes.", kMethod),
+      op<&positive>("positive", "input", "Itself; raises for bool.\n\nReference: torch.positive."),
       op<&is_tensor_object>("is_tensor", "obj", "Is it a Tensor?", kFunction),
       op<&record_on>("record_stream", "input, stream",
                      "Says that work on this stream uses the tensor: its memory is not reused before that is done.",

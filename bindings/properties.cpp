@@ -61,14 +61,20 @@ int set_real_part(PyObject* self, PyObject* value, void*) {
 int set_imaginary_part(PyObject* self, PyObject* value, void*) {
   return guarded_int("imag", [&] { return copy_(imag(unwrap(self)), Convert<Tensor>::get(value)), 0; });
 }
-template <bool matrix>
-PyObject* conjugate_transposed(PyObject* self, void*) {
-  const char* name = matrix ? "H" : "mH";
-  return guarded(name, [&] {
+// Conjugate transposes; of real numbers that is the transpose.
+PyObject* adjoint_matrix(PyObject* self, void*) {
+  return guarded("H", [&] {
     const Tensor& x = unwrap(self);
-    check(matrix ? x.rank() == 2 : x.rank() >= 2, ErrorKind::Runtime, name,
-          matrix ? "a matrix" : "at least two dimensions", [&] { return x.sizes().text(); });
-    return wrap(conj(transpose(x, -2, -1)));
+    check(x.rank() == 2 || x.rank() == 0, ErrorKind::Shape, "H", "a matrix (mH takes batches)",
+          [&] { return x.sizes().text(); });
+    return wrap(conj(transpose(x, 0, -1)));
+  });
+}
+PyObject* adjoint_matrices(PyObject* self, void*) {
+  return guarded("mH", [&] {
+    const Tensor& x = unwrap(self);
+    check(x.rank() != 1, ErrorKind::Shape, "mH", "at least two dimensions", [&] { return x.sizes().text(); });
+    return wrap(conj(x.rank() ? transpose(x, -2, -1) : x));
   });
 }
 
@@ -162,8 +168,8 @@ const std::vector<Property>& tensor_properties() {
       {"layout", layout, nullptr, "Any", "bolide.strided."},
       {"T", transposed, nullptr, "Tensor", "With the order of dimensions reversed: a view."},
       {"mT", matrix_transposed, nullptr, "Tensor", "With the last two dimensions swapped: a view."},
-      {"H", conjugate_transposed<true>, nullptr, "Tensor", "Of a matrix, the conjugate transpose."},
-      {"mH", conjugate_transposed<false>, nullptr, "Tensor", "The last two dimensions swapped, and conjugated."},
+      {"H", adjoint_matrix, nullptr, "Tensor", "Of a matrix, the conjugate transpose: a view for real numbers."},
+      {"mH", adjoint_matrices, nullptr, "Tensor", "Of matrices, the conjugate transposes: a view for real numbers."},
       {"real", real_part, set_real_part, "Tensor", "The real parts: a view; of a real tensor itself."},
       {"imag", imaginary_part, set_imaginary_part, "Tensor", "The imaginary parts of complex numbers: a view."},
       {"requires_grad", requires_grad, set_requires, "bool", "Does backward() compute a gradient for it?"},

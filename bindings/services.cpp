@@ -212,7 +212,28 @@ PyObject* strided_layout() {
   return strided;
 }
 
+// What a tensor and its views share: untyped_storage().
+void add_storage(py::module_& m) {
+  using Handle = Ref<Storage>;
+  struct Shared {
+    Handle storage;
+  };
+  py::class_<Shared>(m, "UntypedStorage", "The bytes that a tensor and its views share.")
+      .def("data_ptr", [](const Shared& s) { return reinterpret_cast<uintptr_t>(s.storage->data); })
+      .def("nbytes", [](const Shared& s) { return s.storage->bytes; })
+      .def("size", [](const Shared& s) { return s.storage->bytes; })
+      .def("__len__", [](const Shared& s) { return s.storage->bytes; })
+      .def_property_readonly("device", [](const Shared& s) {
+        return py::reinterpret_steal<py::object>(device_to_python(s.storage->device));
+      });
+  m.def("_untyped_storage", [](const Tensor& t) { return Shared{t->storage}; });
+}
+
 void add_services(py::module_& m) {
+  add_storage(m);
+  set_warning_hook([](const char* text) {
+    if (PyErr_WarnEx(PyExc_UserWarning, text, 1) < 0) throw Raised{};  // warnings may be errors
+  });
   py::class_<Named>(m, "memory_format", "An order of dimensions in memory, or a kind of storage (bolide.strided).")
       .def("__repr__", [](const Named& n) { return std::string("bolide.") + n.name; });
   m.attr("layout") = m.attr("memory_format");

@@ -90,8 +90,9 @@ struct CopyCall {                    // out = in, converted; any strides
 //   take: values[i, :] = array[offsets[i] + inner_offset(j)]
 //   put:  array[...] = values[i, :], in order (the last write to a place wins)
 //   add:  array[...] += values[i, :], in order, so that the result is the same on every run
+//   multiply, max, min: likewise (NaN wins; not for complex numbers)
 struct IndexCall {
-  enum Mode : uint8_t { Take, Put, Add } mode = Take;
+  enum Mode : uint8_t { Take, Put, Add, Multiply, Max, Min } mode = Take;
   DType dtype = DType::F32;
   void* array = nullptr;
   const int64_t* offsets = nullptr;  // dense, `count` of them, from index_offsets
@@ -103,7 +104,7 @@ struct IndexCall {
   StreamHandle stream = {};
 };
 
-// offsets[i] = sum over k of wrap(indices[k][i], sizes[k]) * strides[k]. The first index out of range is
+// offsets[i] = base(i) + sum over k of wrap(indices[k][i], sizes[k]) * strides[k]. The first index out of range is
 // reported; its offset is -1, for which IndexCall takes zeros and writes nothing.
 struct IndexOffsetsCall {
   const char* op = "index";          // for the report
@@ -111,8 +112,10 @@ struct IndexOffsetsCall {
   Operand indices[kMaxRank] = {};    // int64 or int32 or uint8, broadcast to `shape`
   int64_t sizes[kMaxRank] = {};
   int64_t strides[kMaxRank] = {};
+  bool wraps = true;                 // may indices count from the end?
   int rank = 0;
   const int64_t* shape = nullptr;
+  const int64_t* base_strides = nullptr;  // of base(i), where element i of `shape` counts from; null: 0
   int64_t* offsets = nullptr;        // dense
   Fault* fault = nullptr;
   StreamHandle stream = {};

@@ -204,7 +204,7 @@ class BOLIDE_API Saved {
 };
 
 // Makes v, which shows a part of x, a view of x's base.
-void become_view(const Tensor& v, const Tensor& x);
+void link_view(const Tensor& v, const Tensor& x);
 // Has the base of a view a history that the view does not know yet (an in-place op)?
 bool is_view_with_new_history(const TensorImpl& view);
 
@@ -262,6 +262,7 @@ BOLIDE_API void set_history(const Tensor& y, Ref<Node> node);
 // Before an in-place op, which is going to be recorded or not: raises for a leaf that wants a gradient, a view of one,
 // and views that must not be written to.
 BOLIDE_API void check_inplace(const char* op, const Tensor& t, bool recorded = false);
+BOLIDE_API void check_not_leaf(const char* op, const Tensor& t, bool recorded = false);  // its second half
 // After it: raises the version, so that what saved the old values can tell.
 BOLIDE_API void bump_version(const Tensor& t);
 // The last step of detach_().

@@ -12,7 +12,7 @@ namespace {
 template <class Undo>
 Tensor view_as(const char* name, const Tensor& x, DType dtype, const Geometry& g, Undo undo) {
   Tensor v = view_of(x, g.sizes, g.strides, g.offset, dtype);
-  become_view(v, x);
+  link_view(v, x);
   record(name, v, {&x}, [&] { return [undo](const Tensor& g, Grads& grads) { grads[0] = undo(g); }; });
   return v;
 }

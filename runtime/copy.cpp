@@ -116,7 +116,8 @@ void copy_(const Tensor& self, const Tensor& source) {
 }
 
 void fill_(const Tensor& self, const Scalar& value) {
-  check_inplace("fill_", self);
+  check_not_read_only("fill_", self);  // elements on top of each other may all get the same value
+  check_not_leaf("fill_", self);
   const bool recorded = is_differentiable(self.dtype()) && wants_grad({&self});
   if (self.numel() > 0) {
     // The number in a dtype that holds it exactly; the kernel converts.

@@ -304,11 +304,12 @@ void keep_originals(const OpInfo& info, const Tensor& self, std::span<const Arg>
 }
 
 // An operand that overlaps the result without being it would be read after it was written.
-void protect(const Tensor& out, std::span<Arg> in, std::span<Tensor> copies) {
+void protect(const Tensor& out, std::span<Arg> in, std::span<Tensor> copies, bool resized = false) {
   for (size_t i = 0; i < in.size(); i++) {
     if (!in[i].tensor || !may_overlap(out, *in[i].tensor)) continue;
     const Tensor& t = *in[i].tensor;
-    if (t.data() == out.data() && t.sizes() == out.sizes() && t.strides() == out.strides() && t.dtype() == out.dtype())
+    if (!resized && t.data() == out.data() && t.sizes() == out.sizes() && t.strides() == out.strides() &&
+        t.dtype() == out.dtype())
       continue;
     copies[i] = empty(t.sizes(), {t.dtype(), t.device()});
     copy_values(copies[i], t);
@@ -376,22 +377,21 @@ void elementwise_out(ElementwiseOp op, const Tensor& out, std::span<const Arg> i
   const OpInfo& info = op_info(op);
   std::vector<Arg> in(inputs.begin(), inputs.end());
   check_inputs(info, in);
-  check_writable(info.name, out);
-  if (out->inference) check_inplace(info.name, out);
   for (const Arg& a : in)
-    if (grad_enabled() && ((a.tensor && a.tensor->requires_grad()) || out.requires_grad()))
+    if (grad_enabled() && a.tensor && a.tensor->requires_grad())
       raise(ErrorKind::Runtime, info.name, "out= with tensors that do not require grad", "one that does");
-  const Prepared p = prepare(op, info, in);
-  if (p.far && info.result == Result::boolean) [[unlikely]]
+  if (prepare(op, info, in).far && info.result == Result::boolean) [[unlikely]]
     return elementwise_out(op, out, std::span(WithInfinities(in).args, in.size()));
-  check_result(info, in, p, out);
+  const Dims sizes = common_sizes(info, in);
+  Tensor copies[3];
+  protect(out, in, copies, sizes != out.sizes());
+  const Prepared p = prepare(op, info, in);
+  check_out(info.name, out, sizes, p.out_dtype, p.device);
   if (p.out_dtype == DType::Bool && out.dtype() != DType::Bool) {  // kernels write a comparison as bytes
     GradMode off(false);
-    copy_values(out, elementwise(op, inputs));
+    copy_values(out, elementwise(op, in));
     return bump_version(out);
   }
-  Tensor copies[3];
-  protect(out, in, copies);
   bool flat = p.model && p.flat && out.is_contiguous() && out.device() == p.device;
   for (const Arg& a : in) flat = flat && (!a.tensor || (a.tensor->is_contiguous() && a.tensor->sizes() == out.sizes()));
   compute_into(op, info, in, p, out, flat);

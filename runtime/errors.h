@@ -21,7 +21,7 @@ enum class ErrorKind {
   Shape,           // ShapeError (RuntimeError, ValueError)
   DType,           // DTypeError (RuntimeError, TypeError)
   OutOfMemory,     // OutOfMemoryError (RuntimeError, MemoryError)
-  Index,           // IndexError
+  Index,           // OutOfRangeError (RuntimeError, IndexError)
   Value,           // ValueError
   Type,            // TypeError
   Overflow,        // OverflowError

@@ -397,6 +397,9 @@ void check_inplace(const char* op, const Tensor& t, bool recorded) {
     raise(ErrorKind::Runtime, op, "a tensor made outside inference mode, or to be in it",
           "an inference tensor outside of it",
           "Inplace update to inference tensor outside InferenceMode is not allowed; make a clone() of it first.");
+  check_not_leaf(op, t, recorded);
+}
+void check_not_leaf(const char* op, const Tensor& t, bool recorded) {
   if (!grad_enabled() || inference_enabled()) return;
   const AutogradMeta* meta = t->base ? t->base->autograd : t->autograd;
   const bool wanted = recorded || (meta && (meta->requires_grad || meta->grad_fn));
@@ -506,7 +509,7 @@ void remove_post_accumulate_hook(const Tensor& t, uint64_t id) {
   if (t->autograd) std::erase_if(t->autograd->post_hooks, [&](auto& h) { return h.first == id; });
 }
 
-void become_view(const Tensor& v, const Tensor& x) {
+void link_view(const Tensor& v, const Tensor& x) {
   v->base = x->base ? x->base : x.ref();
   v->generation = v->base->generation;
   if (x->view_kind != ViewKind::Normal || !grad_enabled()) [[unlikely]]

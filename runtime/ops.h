@@ -6,6 +6,7 @@
 #pragma once
 #include <optional>
 #include <span>
+#include <string_view>
 #include <vector>
 
 #include "kernels/op_list.h"
@@ -122,7 +123,16 @@ BOLIDE_API Tensor detach(const Tensor& x);
 // Without history: plain copies for the ops themselves.
 BOLIDE_API void copy_values(const Tensor& to, const Tensor& from);
 
-// ---- views (views.cpp) ---------------------------------------------------------------------------------------
+// ---- results in given tensors (out.cpp) ----------------------------------------------------------------------
+// out= of an op: raises unless dtype and device fit and nothing wants a gradient; resizes where sizes differ.
+BOLIDE_API void check_out(const char* op, const Tensor& out, const Dims& sizes, DType dtype, Device device);
+BOLIDE_API void write_out(const char* op, const Tensor& out, const Tensor& result);
+// In place, other sizes; elements keep their places in row-major order, new ones are not set.
+BOLIDE_API void resize_(const Tensor& x, const Dims& sizes);
+// Where warnings go, set once by the bindings.
+BOLIDE_API void set_warning_hook(void (*warn)(const char* text));
+
+// ---- views (views.cpp, parts.cpp) ---------------------------------------------------------------------------------------
 BOLIDE_API Tensor view(const Tensor& x, Dims sizes);                // one -1 is inferred; raises if not possible
 BOLIDE_API Tensor reshape(const Tensor& x, Dims sizes);             // a view where possible
 BOLIDE_API Tensor flatten(const Tensor& x, int64_t start_dim = 0, int64_t end_dim = -1);
@@ -140,9 +150,14 @@ BOLIDE_API Tensor diagonal(const Tensor& x, int64_t offset = 0, int64_t dim1 = 0
 BOLIDE_API Tensor as_strided(const Tensor& x, const Dims& sizes, const Dims& strides, int64_t offset);
 BOLIDE_API TensorList split(const Tensor& x, int64_t size, int64_t dim = 0);
 BOLIDE_API TensorList split_sizes(const Tensor& x, const Dims& sizes, int64_t dim = 0);
+BOLIDE_API TensorList tensor_split(const Tensor& x, int64_t sections, int64_t dim = 0);
+BOLIDE_API TensorList tensor_split_at(const Tensor& x, const Dims& places, int64_t dim = 0);
 BOLIDE_API TensorList chunk(const Tensor& x, int64_t chunks, int64_t dim = 0);
 BOLIDE_API TensorList unbind(const Tensor& x, int64_t dim = 0);
 BOLIDE_API Tensor movedim(const Tensor& x, const Dims& source, const Dims& destination);
+BOLIDE_API Tensor unfold(const Tensor& x, int64_t dim, int64_t size, int64_t step);  // windows
+BOLIDE_API Tensor view_dtype(const Tensor& x, DType dtype);         // the same bytes; without a gradient
+BOLIDE_API void become_view(const char* op, const Tensor& x, const Tensor& v);  // in place; v is a view of x
 BOLIDE_API Tensor flip(const Tensor& x, const Dims& dims);          // a copy
 
 // ---- views of complex numbers (complex_views.cpp) ------------------------------------------------------------
@@ -152,7 +167,7 @@ BOLIDE_API Tensor real(const Tensor& x);                            // of a real
 BOLIDE_API Tensor imag(const Tensor& x);
 BOLIDE_API Tensor conj(const Tensor& x);                            // a copy; of a real tensor itself
 
-// ---- indexing (indexing.cpp) ---------------------------------------------------------------------------------
+// ---- indexing (indexing.cpp, scatter.cpp) ---------------------------------------------------------------------------------
 // One key of x[...]; ints and slices make a view, tensors (int64, int32, uint8 or bool masks) a copy.
 struct Key {
   enum Kind : uint8_t { Int, Slice, None, Ellipsis, Index } kind = Int;
@@ -163,10 +178,33 @@ struct Key {
 BOLIDE_API Tensor index(const Tensor& x, std::span<const Key> keys);
 BOLIDE_API void index_put_(const Tensor& x, std::span<const Key> keys, const Tensor& value, bool accumulate = false);
 BOLIDE_API void index_put_(const Tensor& x, std::span<const Key> keys, const Scalar& value);
-BOLIDE_API Tensor nonzero(const Tensor& x);                         // rows of indices; waits for its device
+BOLIDE_API Tensor nonzero(const Tensor& x);  // rows of indices; waits for its device
 BOLIDE_API Tensor masked_select(const Tensor& x, const Tensor& mask);
 BOLIDE_API Tensor index_select(const Tensor& x, int64_t dim, const Tensor& index);
 BOLIDE_API Tensor gather(const Tensor& x, int64_t dim, const Tensor& index);
+BOLIDE_API Tensor take(const Tensor& x, const Tensor& index);  // by number in row-major order
+BOLIDE_API Tensor take_along_dim(const Tensor& x, const Tensor& index, std::optional<int64_t> dim);
+BOLIDE_API void index_add_(const Tensor& x, int64_t dim, const Tensor& index, const Tensor& source,
+                           const Scalar& alpha = Scalar(1));
+BOLIDE_API void index_copy_(const Tensor& x, int64_t dim, const Tensor& index, const Tensor& source);
+BOLIDE_API void index_fill_(const Tensor& x, int64_t dim, const Tensor& index, const Arg& value);
+BOLIDE_API Tensor index_reduce(const Tensor& x, int64_t dim, const Tensor& index, const Tensor& source,
+                               std::string_view reduce, bool include_self = true);
+BOLIDE_API void index_reduce_(const Tensor& x, int64_t dim, const Tensor& index, const Tensor& source,
+                              std::string_view reduce, bool include_self = true);
+// reduce: empty, "add" or "multiply"
+BOLIDE_API void scatter_(const Tensor& x, int64_t dim, const Tensor& index, const Tensor& source,
+                         std::string_view reduce = {});
+BOLIDE_API void scatter_(const Tensor& x, int64_t dim, const Tensor& index, const Scalar& value,
+                         std::string_view reduce = {});
+BOLIDE_API void scatter_add_(const Tensor& x, int64_t dim, const Tensor& index, const Tensor& source);
+// reduce: "sum", "prod", "mean", "amax" or "amin"
+BOLIDE_API Tensor scatter_reduce(const Tensor& x, int64_t dim, const Tensor& index, const Tensor& source,
+                                 std::string_view reduce, bool include_self = true);
+BOLIDE_API void scatter_reduce_(const Tensor& x, int64_t dim, const Tensor& index, const Tensor& source,
+                                std::string_view reduce, bool include_self = true);
+BOLIDE_API void put_(const Tensor& x, const Tensor& index, const Tensor& source, bool accumulate = false);
+BOLIDE_API void masked_scatter_(const Tensor& x, const Tensor& mask, const Tensor& source);
 BOLIDE_API Tensor embedding(const Tensor& input, const Tensor& weight, std::optional<int64_t> padding_idx = {});
 BOLIDE_API Tensor one_hot(const Tensor& x, int64_t classes = -1);
 

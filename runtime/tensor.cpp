@@ -6,6 +6,7 @@
 
 #include "runtime/autograd.h"
 #include "runtime/backend.h"
+#include "runtime/overlap.h"
 
 namespace bolide {
 
@@ -203,12 +204,15 @@ bool is_dense(const Dims& sizes, const Dims& strides) {
   return true;
 }
 
-void check_writable(const char* op, const Tensor& t) {
+void check_not_read_only(const char* op, const Tensor& t) {
   check(!t->storage->read_only, ErrorKind::Runtime, op, "memory that may be written",
         [&] { return str("a read-only buffer (", describe(t), ")"); });
-  for (int d = 0; d < t.rank(); d++)
-    check(t.stride(d) != 0 || t.size(d) <= 1, ErrorKind::Runtime, op, "a tensor whose elements are all distinct",
-          [&] { return str("an expanded one with strides ", t.strides().text(), "; clone() it first"); });
+}
+void check_writable(const char* op, const Tensor& t) {
+  check_not_read_only(op, t);
+  if (t.is_contiguous()) return;
+  check(!overlaps_itself(t.sizes(), t.strides()), ErrorKind::Runtime, op, "a tensor whose elements are all distinct",
+        [&] { return str("an expanded or overlapping one with strides ", t.strides().text(), "; clone() it first"); });
 }
 
 bool may_overlap(const Tensor& a, const Tensor& b) {

@@ -138,6 +138,7 @@ BOLIDE_API int64_t checked_numel(const char* op, const Dims& sizes, DType dtype)
 BOLIDE_API Dims broadcast_sizes(const char* op, const Dims& a, const Dims& b);
 // Raises where an in-place op could write one element through two indices, or must not write at all.
 BOLIDE_API void check_writable(const char* op, const Tensor& t);
+BOLIDE_API void check_not_read_only(const char* op, const Tensor& t);  // the half of it for writing the same everywhere
 // Every element lies in memory once, with no holes between them.
 BOLIDE_API bool is_dense(const Dims& sizes, const Dims& strides);
 // May both share bytes?

@@ -1,60 +1,11 @@
-// views.cpp - views: new sizes, strides and offset on the same storage; each one's gradient is the view undone.
+// views.cpp - views of all elements: other sizes and orders of dimensions; each one's gradient is the view undone.
+// Those of a part are in parts.cpp.
 #include <algorithm>
-#include <numeric>
 
-#include "runtime/autograd.h"
-#include "runtime/ops.h"
-#include "runtime/strided.h"
+#include "runtime/view_support.h"
 
 namespace bolide {
 namespace {
-
-// A view that knows its base, so that in-place ops on it become part of the base's history.
-Tensor make_view(const Tensor& x, const Dims& sizes, const Dims& strides, int64_t offset) {
-  Tensor v = view_of(x, sizes, strides, offset);
-  become_view(v, x);
-  return v;
-}
-
-// undo(g): the gradient of x from that of the view.
-template <class Undo>
-Tensor recorded(const char* name, const Tensor& x, Tensor v, Undo undo) {
-  record(name, v, {&x}, [&] { return [undo](const Tensor& g, Grads& grads) { grads[0] = undo(g); }; });
-  return v;
-}
-
-// Several views that one op gives: one node for all, and no in-place ops on them with autograd, as in PyTorch. join(g)
-// undoes it; parts without a gradient are zeros there.
-template <class Join>
-TensorList recorded_parts(const char* name, const Tensor& x, TensorList parts, Join join) {
-  for (const Tensor& v : parts)
-    if (v->view_kind == ViewKind::Normal) v->view_kind = ViewKind::Parts;
-  if (!wants_grad({&x})) return parts;
-  std::vector<Dims> sizes;
-  for (const Tensor& v : parts) sizes.push_back(v.sizes());
-  record_parts(name, parts, x, [sizes, options = Options{x.dtype(), x.device()}, join](std::span<const Tensor> g) {
-    TensorList all(g.begin(), g.end());
-    for (size_t i = 0; i < all.size(); i++)
-      if (!all[i]) all[i] = zeros(sizes[i], options);
-    return join(all);
-  });
-  return parts;
-}
-Tensor part_of(const Tensor& x, int dim, int64_t start, int64_t length) {
-  Dims sizes = x.sizes();
-  sizes[dim] = length;
-  return make_view(x, sizes, x.strides(), x->offset + (length ? start * x.stride(dim) : 0));
-}
-
-// For a view that shows a part: zeros of x's shape with g put where apply(zeros) shows them.
-template <class Apply>
-auto put_into_zeros(const Tensor& x, Apply apply) {
-  return [sizes = x.sizes(), dtype = x.dtype(), device = x.device(), apply](const Tensor& g) {
-    Tensor whole = zeros(sizes, {dtype, device});
-    copy_(apply(whole), g);
-    return whole;
-  };
-}
 
 Dims inferred(const char* op, Dims sizes, int64_t numel) {
   int unknown = -1;
@@ -119,8 +70,9 @@ Tensor reshape(const Tensor& x, Dims sizes) {
   sizes = inferred("reshape", std::move(sizes), x.numel());
   Dims strides;
   if (strides_for(x, sizes, strides)) return reshaped(x, sizes, strides);
-  const Tensor copy = clone(contiguous(x));
-  return reshaped(copy, sizes, sizes.contiguous_strides());
+  const Tensor y = reshaped(contiguous(x), sizes, sizes.contiguous_strides());
+  y->base = {};  // of a copy that nobody sees: no view
+  return y;
 }
 
 Tensor flatten(const Tensor& x, int64_t start_dim, int64_t end_dim) {
@@ -234,189 +186,45 @@ Tensor expand(const Tensor& x, const Dims& wanted) {
                   [from = x.sizes()](const Tensor& g) { return sum_to(g, from); });
 }
 
-Tensor select(const Tensor& x, int64_t dim, int64_t index) {
-  check(x.rank() > 0, ErrorKind::Index, "select", "a tensor with dimensions", [] { return std::string("a 0-d one"); });
-  const int d = wrap_dim("select", dim, x.rank());
-  const int64_t size = x.size(d), at = index < 0 ? index + size : index;
-  if (at < 0 || at >= size) [[unlikely]]
-    raise(ErrorKind::Index, "index", str("an index in [", -size, ", ", size - 1, "] for dimension ", d), str(index));
+Tensor view_dtype(const Tensor& x, DType dtype) {
+  const int64_t from = x.item_size(), to = item_size(dtype);
   Dims sizes = x.sizes(), strides = x.strides();
-  const int64_t offset = x->offset + at * strides[d];
-  sizes.erase(d), strides.erase(d);
-  return recorded("SelectBackward", x, make_view(x, sizes, strides, offset),
-                  put_into_zeros(x, [d, at](const Tensor& whole) { return select(whole, d, at); }));
-}
-
-Tensor slice(const Tensor& x, int64_t dim, int64_t start, int64_t end, int64_t step) {
-  check(x.rank() > 0, ErrorKind::Index, "slice", "a tensor with dimensions", [] { return std::string("a 0-d one"); });
-  const int d = wrap_dim("slice", dim, x.rank());
-  check(step > 0, ErrorKind::Value, "slice", "a step greater than 0", [&] { return str(step); });
-  const int64_t size = x.size(d);
-  auto clamped = [size](int64_t i) { return std::clamp<int64_t>(i < 0 ? i + size : i, 0, size); };
-  const int64_t first = clamped(start), last = std::max(first, clamped(end));
-  Dims sizes = x.sizes(), strides = x.strides();
-  sizes[d] = (last - first) / step + ((last - first) % step != 0);
-  const int64_t offset = x->offset + (sizes[d] ? first * strides[d] : 0);
-  strides[d] = sizes[d] > 1 ? strides[d] * step : strides[d];
-  return recorded(
-      "SliceBackward", x, make_view(x, sizes, strides, offset),
-      put_into_zeros(x, [d, first, last, step](const Tensor& whole) { return slice(whole, d, first, last, step); }));
-}
-
-Tensor narrow(const Tensor& x, int64_t dim, int64_t start, int64_t length) {
-  const int d = wrap_dim("narrow", dim, x.rank());
-  check(x.rank() > 0, ErrorKind::Shape, "narrow", "a tensor with dimensions", [] { return std::string("a 0-d one"); });
-  const int64_t size = x.size(d), first = start < 0 ? start + size : start;
-  if (first < 0 || length < 0 || first > size || length > size - first)
-    raise(ErrorKind::Index, "narrow", str("a part of ", size, " elements"), str(length, " from ", start));
-  return slice(x, d, first, first + length);
-}
-
-Tensor diagonal(const Tensor& x, int64_t shift, int64_t dim1, int64_t dim2) {
-  const int a = wrap_dim("diagonal", dim1, x.rank()), b = wrap_dim("diagonal", dim2, x.rank());
-  check(a != b && x.rank() >= 2, ErrorKind::Shape, "diagonal", "two different dimensions",
-        [&] { return str(dim1, " and ", dim2); });
-  const int64_t rows = x.size(a) + std::min<int64_t>(shift, 0), columns = x.size(b) - std::max<int64_t>(shift, 0);
-  const int64_t length = std::max<int64_t>(0, std::min(rows, columns));
-  const int64_t offset = length ? (shift >= 0 ? shift * x.stride(b) : -shift * x.stride(a)) : 0;
-  Dims sizes = x.sizes(), strides = x.strides();
-  const int64_t stride = strides[a] + strides[b];
-  for (Dims* dims : {&sizes, &strides}) dims->erase(std::max(a, b)), dims->erase(std::min(a, b));
-  sizes.push_back(length), strides.push_back(stride);
-  return recorded("DiagonalBackward", x, make_view(x, sizes, strides, x->offset + offset),
-                  put_into_zeros(x, [shift, a, b](const Tensor& whole) { return diagonal(whole, shift, a, b); }));
-}
-
-Tensor as_strided(const Tensor& x, const Dims& sizes, const Dims& strides, int64_t offset) {
-  check(sizes.rank() == strides.rank(), ErrorKind::Shape, "as_strided", "as many strides as sizes",
-        [&] { return str(sizes.text(), " and ", strides.text()); });
-  const int64_t n = checked_numel("as_strided", sizes, x.dtype());
-  int64_t last = offset;
-  bool valid = offset >= 0;
-  for (int d = 0; d < sizes.rank() && valid && n > 0; d++) {
-    int64_t reach = 0;
-    valid = strides[d] >= 0 && !__builtin_mul_overflow(strides[d], sizes[d] - 1, &reach) &&
-            !__builtin_add_overflow(last, reach, &last);
+  auto refuse = [&](const char* expected) {
+    raise(ErrorKind::Runtime, "view", str(expected, " to show ", name_of(x.dtype()), " as ", name_of(dtype)),
+          str(sizes.text(), " with strides ", strides.text(), " from ", x->offset));
+  };
+  int64_t offset = x->offset;
+  if (from != to) {
+    if (!x.rank()) refuse("a tensor with dimensions");
+    const int last = x.rank() - 1;
+    if (strides[last] != 1) refuse("a last dimension of stride 1");
+    const int64_t larger = std::max(from, to) / std::min(from, to);
+    if (from > to) {
+      sizes[last] *= larger, offset *= larger;
+      for (int d = 0; d < last; d++) strides[d] *= larger;
+    } else {
+      bool whole = sizes[last] % larger == 0 && offset % larger == 0;
+      for (int d = 0; d < last; d++) whole = whole && (strides[d] % larger == 0 || sizes[d] == 1);
+      if (!whole) refuse("sizes, strides and an offset that divide");
+      sizes[last] /= larger, offset /= larger;
+      for (int d = 0; d < last; d++) strides[d] /= larger;
+    }
   }
-  const int64_t room = int64_t(x->storage->bytes) / x.item_size();
-  if (!valid || (n > 0 && last >= room))
-    raise(ErrorKind::Shape, "as_strided", str("a view within the storage's ", room, " elements"),
-          str(sizes.text(), " with strides ", strides.text(), " from ", offset));
-  const Geometry from = Geometry::of(x), to{sizes, strides, offset, x.dtype()};
-  return recorded("AsStridedBackward", x, make_view(x, sizes, strides, offset),
-                  [from, to](const Tensor& g) { return strided_scatter(g, from, to); });
+  Tensor v = view_of(x, sizes, strides, 0);
+  v->dtype = dtype, v->offset = offset, v->data = x->storage->data + offset * to;
+  return v;
 }
 
-TensorList split_sizes(const Tensor& x, const Dims& sizes, int64_t dim) {
-  const int d = wrap_dim("split", dim, x.rank());
-  check(x.rank() > 0, ErrorKind::Shape, "split", "a tensor with dimensions", [] { return std::string("a 0-d one"); });
-  int64_t total = 0;
-  for (int64_t size : sizes) {
-    check(size >= 0, ErrorKind::Shape, "split", "sizes of zero or more", [&] { return sizes.text(); });
-    total += size;
+void become_view(const char* op, const Tensor& x, const Tensor& v) {
+  check_not_leaf(op, x);
+  x->sizes = v.sizes(), x->strides = v.strides(), x->contiguous = v->contiguous;
+  x->numel = v->numel, x->offset = v->offset, x->data = v->data;
+  if (const AutogradMeta* from = v->autograd; from && from->grad_fn) {
+    if (!x->autograd) x->autograd = new AutogradMeta;
+    x->autograd->grad_fn = from->grad_fn, x->autograd->output = from->output;
+    x->generation = v->generation;
   }
-  if (total != x.size(d)) raise(ErrorKind::Shape, "split", str("sizes that sum to ", x.size(d)), sizes.text());
-  TensorList parts;
-  int64_t start = 0;
-  for (int64_t size : sizes) parts.push_back(part_of(x, d, start, size)), start += size;
-  return recorded_parts("SplitBackward", x, std::move(parts), [d](const TensorList& g) { return cat(g, d); });
-}
-
-TensorList split(const Tensor& x, int64_t size, int64_t dim) {
-  const int d = wrap_dim("split", dim, x.rank());
-  check(x.rank() > 0 && (size > 0 || (size == 0 && x.size(d) == 0)), ErrorKind::Shape, "split", "a size greater than 0",
-        [&] { return str(size); });
-  TensorList parts;
-  for (int64_t start = 0; start < x.size(d) || start == 0; start += std::max<int64_t>(size, 1))
-    parts.push_back(part_of(x, d, start, std::min(size, x.size(d) - start)));
-  return recorded_parts("SplitBackward", x, std::move(parts), [d](const TensorList& g) { return cat(g, d); });
-}
-
-TensorList chunk(const Tensor& x, int64_t chunks, int64_t dim) {
-  const int d = wrap_dim("chunk", dim, x.rank());
-  check(chunks > 0 && x.rank() > 0, ErrorKind::Value, "chunk", "more than 0 chunks", [&] { return str(chunks); });
-  return split(x, std::max<int64_t>(1, (x.size(d) + chunks - 1) / chunks), d);
-}
-
-TensorList unbind(const Tensor& x, int64_t dim) {
-  const int d = wrap_dim("unbind", dim, x.rank());
-  check(x.rank() > 0, ErrorKind::Shape, "unbind", "a tensor with dimensions", [] { return std::string("a 0-d one"); });
-  TensorList parts;
-  Dims sizes = x.sizes(), strides = x.strides();
-  sizes.erase(d), strides.erase(d);
-  for (int64_t i = 0; i < x.size(d); i++) parts.push_back(make_view(x, sizes, strides, x->offset + i * x.stride(d)));
-  return recorded_parts("UnbindBackward", x, std::move(parts), [d](const TensorList& g) { return stack(g, d); });
-}
-
-// ------------------------------------------------------------------------------- parts by geometry (strided.h)
-namespace {
-
-// A dense buffer in place of the storage, as far as base and view reach.
-struct Buffer {
-  Tensor flat;
-  int64_t start;
-  Tensor show(const Geometry& g) const { return view_of(flat, g.sizes, g.strides, g.offset - start); }
-};
-Buffer make_buffer(const Geometry& a, const Geometry& b, Options options) {
-  int64_t first = INT64_MAX, last = INT64_MIN;
-  for (const Geometry* g : {&a, &b}) {
-    int64_t low = g->offset, high = g->offset;
-    for (int d = 0; d < g->sizes.rank(); d++)
-      (g->strides[d] < 0 ? low : high) += std::max<int64_t>(g->sizes[d] - 1, 0) * g->strides[d];
-    first = std::min(first, low), last = std::max(last, high);
-  }
-  return {zeros({last - first + 1}, options), first};
-}
-bool has_overlap(const Geometry& g) {  // could two indices be one element?
-  Dims sizes, strides;
-  for (int d = 0; d < g.sizes.rank(); d++)
-    if (g.sizes[d] > 1) sizes.push_back(g.sizes[d]), strides.push_back(std::abs(g.strides[d]));
-  std::vector<int> order(size_t(sizes.rank()));
-  std::iota(order.begin(), order.end(), 0);
-  std::sort(order.begin(), order.end(), [&](int a, int b) { return strides[a] < strides[b]; });
-  int64_t reach = 0;
-  for (int d : order) {
-    if (strides[d] <= reach) return true;
-    reach += strides[d] * (sizes[d] - 1);
-  }
-  return false;
-}
-
-}  // namespace
-
-Tensor strided_gather(const Tensor& x, const Geometry& base, const Geometry& view) {
-  if (is_complex(base.dtype) != is_complex(view.dtype)) {
-    const Tensor y = strided_gather(is_complex(base.dtype) ? view_as_real(x) : x, base.in_reals(), view.in_reals());
-    return is_complex(view.dtype) ? view_as_complex(y) : y;
-  }
-  Tensor y = empty(view.sizes, {x.dtype(), x.device()});
-  const Buffer buffer = make_buffer(base, view, {x.dtype(), x.device()});
-  copy_values(buffer.show(base), x);
-  copy_values(y, buffer.show(view));
-  record("StridedGather", y, {&x},
-         [&] { return [base, view](const Tensor& g, Grads& grads) { grads[0] = strided_scatter(g, base, view); }; });
-  return y;
-}
-
-Tensor strided_scatter(const Tensor& v, const Geometry& base, const Geometry& view) {
-  if (is_complex(base.dtype) != is_complex(view.dtype)) {
-    const Tensor y = strided_scatter(is_complex(view.dtype) ? view_as_real(v) : v, base.in_reals(), view.in_reals());
-    return is_complex(base.dtype) ? view_as_complex(y) : y;
-  }
-  const Options options{v.dtype(), v.device()};
-  Tensor y = empty(base.sizes, options);
-  const Buffer buffer = make_buffer(base, view, options);
-  if (has_overlap(view)) {
-    GradMode off(false);
-    const Tensor places = arange(int64_t(0), buffer.flat.numel(), int64_t(1), DType::I64, v.device());
-    const Tensor index = contiguous(view_of(places, view.sizes, view.strides, view.offset - buffer.start));
-    const Key key{Key::Index, 0, 0, 1, reshape(index, {-1})};
-    index_put_(buffer.flat, std::span<const Key>(&key, 1), reshape(detach(v), {-1}), true);
-  } else copy_values(buffer.show(view), v);
-  copy_values(y, buffer.show(base));
-  record("StridedScatter", y, {&v},
-         [&] { return [base, view](const Tensor& g, Grads& grads) { grads[0] = strided_gather(g, base, view); }; });
-  return y;
+  bump_version(x);
 }
 
 }  // namespace bolide

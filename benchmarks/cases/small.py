@@ -11,7 +11,16 @@ def _names(library):
     rng = np.random.default_rng(0)
     a, b = (library.tensor(rng.standard_normal(8, dtype=np.float32)) for _ in range(2))
     m = library.tensor(rng.standard_normal((4, 2), dtype=np.float32))
-    return {"a": a, "b": b, "m": m, "lib": library.module}
+    index, mask = (
+        library.tensor(np.array([2, 0, 3])),
+        library.tensor(np.arange(8).reshape(4, 2) % 3 == 0),
+    )
+    return {"a": a, "b": b, "m": m, "index": index, "mask": mask, "lib": library.module}
+
+
+# Views and indexing.
+VIEWS = ("m[:, 1]", "m[1, 1]", "m[mask]", "m[index]", "m.T", "m.transpose(0, 1)", "m.view(2, 4)", "m.permute(1, 0)",
+         "m.unsqueeze(1)", "m.squeeze()", "m.expand(3, 4, 2)", "m.narrow(0, 1, 2)", "m.split(2)", "m.unbind()")  # fmt: skip
 
 
 def _functions(library):
@@ -51,6 +60,7 @@ def cases():
         Case(f"{text}, 8 elements", "small", 8, _names, text, {"numpy": numpy[text]})
         for text in numpy
     ]
+    rows += [Case(f"{text}, 8 elements", "small", 8, _names, text) for text in VIEWS]
     rows += [
         Case("relu(a), 8 elements", "small", 8, _functions, "relu(a)"),
         Case(

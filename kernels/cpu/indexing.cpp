@@ -1,6 +1,7 @@
-// indexing.cpp - rows taken from places of an array, put there or added there; and where these places are.
+// indexing.cpp - rows taken from places of an array, put there or combined with what is there; and where these
+// places are.
 //
-// Rows are taken in parallel. Putting and adding go through the rows in order, so that the last one wins and
+// Rows are taken in parallel. Putting and combining go through the rows in order, so that the last one wins and
 // sums are the same on every run; there the elements of a row are shared out instead.
 #include <algorithm>
 #include <atomic>
@@ -18,36 +19,64 @@ struct Bytes16 {  // an element of 16 bytes that is moved and not looked at
   uint64_t halves[2];
 };
 
+// Half types are combined in float, small integers in int.
 template <class T>
-BOLIDE_FN T sum_of_two(T a, T b) {
-  if constexpr (kIsHalf<T>) return store_as<T>(to_float(a) + to_float(b));
-  else return T(a + b);
+BOLIDE_FN auto number_of(T x) {
+  if constexpr (kIsHalf<T>) return to_float(x);
+  else return x;
+}
+template <class T, class A>
+BOLIDE_FN T number_as(A x) {
+  if constexpr (kIsHalf<T>) return store_as<T>(x);
+  else return T(x);
 }
 
-// One run of elements, `stride` apart in the array and adjacent in the values.
+// What a mode does with a place of the array and its value. NaN is the largest and the smallest number.
 template <IndexCall::Mode mode, class T>
-BOLIDE_FN void move_run(T* array, int64_t stride, T* values, int64_t n) {
-  const auto move = [&](T& place, T& value) {
-    if constexpr (mode == IndexCall::Take) value = place;
-    else if constexpr (mode == IndexCall::Put) place = value;
-    else place = sum_of_two(place, value);
-  };
-  if (stride == 1) {
-#pragma GCC ivdep
-    for (int64_t i = 0; i < n; i++) move(array[i], values[i]);
-  } else {
-    for (int64_t i = 0; i < n; i++) move(array[i * stride], values[i]);
+BOLIDE_FN void move(T& place, T& value) {
+  if constexpr (mode == IndexCall::Take) value = place;
+  else if constexpr (mode == IndexCall::Put) place = value;
+  else {
+    const auto a = number_of(place), b = number_of(value);
+    if constexpr (mode == IndexCall::Add) place = number_as<T>(a + b);
+    else if constexpr (mode == IndexCall::Multiply) place = number_as<T>(a * b);
+    else if constexpr (mode == IndexCall::Max) place = b > a || b != b ? value : place;
+    else place = b < a || b != b ? value : place;
   }
 }
 
+// The same for a run of elements, `stride` apart in the array and adjacent in the values ...
 template <IndexCall::Mode mode, class T>
-void move_rows(const IndexCall& call) {
+void move_run(char* places, int64_t stride, char* numbers, int64_t n) {
+  T *array = reinterpret_cast<T*>(places), *values = reinterpret_cast<T*>(numbers);
+  if (stride == 1) {
+#pragma GCC ivdep
+    for (int64_t i = 0; i < n; i++) move<mode>(array[i], values[i]);
+  } else {
+    for (int64_t i = 0; i < n; i++) move<mode>(array[i * stride], values[i]);
+  }
+}
+// ... and for single elements at offsets.
+template <IndexCall::Mode mode, class T>
+void move_elements(char* places, const int64_t* offsets, char* numbers, int64_t n) {
+  T *array = reinterpret_cast<T*>(places), *values = reinterpret_cast<T*>(numbers);
+  for (int64_t i = 0; i < n; i++) move<mode>(array[offsets[i]], values[i]);
+}
+struct Moves {
+  void (*run)(char*, int64_t, char*, int64_t);
+  void (*elements)(char*, const int64_t*, char*, int64_t);
+};
+template <IndexCall::Mode mode, class T>
+constexpr Moves kMoves = {move_run<mode, T>, move_elements<mode, T>};
+
+void move_all(const IndexCall& call, const Moves& moves) {
   const Collapsed<1> inner(call.inner_rank, call.inner_shape, {call.inner_strides});
   const int64_t n = inner.count, rank = inner.rank, stride = inner.strides[0][rank - 1];
   if (n == 0 || call.count == 0) return;
-  T *array = static_cast<T*>(call.array), *values = static_cast<T*>(call.values);
+  const int64_t item = item_size(call.dtype);
+  char *array = static_cast<char*>(call.array), *values = static_cast<char*>(call.values);
   int64_t piece = std::min(n, kChunk), rows = std::max<int64_t>(1, kChunk / piece);
-  if (mode != IndexCall::Take) {
+  if (call.mode != IndexCall::Take) {
     rows = call.count;
     piece = n * call.count < kChunk ? n : std::clamp<int64_t>((n + 15) / 16, std::min<int64_t>(n, 64), n);
   }
@@ -55,15 +84,16 @@ void move_rows(const IndexCall& call) {
   parallel(blocks * pieces, [&](int64_t chunk) {
     const int64_t first = chunk / pieces * rows, last = std::min(first + rows, call.count);
     const int64_t begin = chunk % pieces * piece, size = std::min(piece, n - begin);
+    if (n == 1) return moves.elements(array, call.offsets + first, values + first * item, last - first);
     for (int64_t i = first; i < last; i++) {
-      T *place = array + call.offsets[i], *row = values + i * n + begin;
+      char *place = array + call.offsets[i] * item, *row = values + (i * n + begin) * item;
       if (rank == 1) {
-        move_run<mode>(place + begin * stride, stride, row, size);
+        moves.run(place + begin * stride * item, stride, row, size);
         continue;
       }
       for_each_run(int(rank), inner.shape, inner.strides[0], begin, size,
                    [&](int64_t offset, int64_t length, int64_t done) {
-                     move_run<mode>(place + offset, stride, row + done, length);
+                     moves.run(place + offset * item, stride, row + done * item, length);
                    });
     }
   });
@@ -72,12 +102,16 @@ void move_rows(const IndexCall& call) {
 template <IndexCall::Mode mode>
 void move_bytes(const IndexCall& call) {
   switch (item_size(call.dtype)) {
-    case 1: return move_rows<mode, uint8_t>(call);
-    case 2: return move_rows<mode, uint16_t>(call);
-    case 4: return move_rows<mode, uint32_t>(call);
-    case 8: return move_rows<mode, uint64_t>(call);
-    default: return move_rows<mode, Bytes16>(call);
+    case 1: return move_all(call, kMoves<mode, uint8_t>);
+    case 2: return move_all(call, kMoves<mode, uint16_t>);
+    case 4: return move_all(call, kMoves<mode, uint32_t>);
+    case 8: return move_all(call, kMoves<mode, uint64_t>);
+    default: return move_all(call, kMoves<mode, Bytes16>);
   }
+}
+template <IndexCall::Mode mode, DType... kDTypes>
+void combine(const char* op, const IndexCall& call) {
+  for_dtype<kDTypes...>(op, call.dtype, [&]<class S> { move_all(call, kMoves<mode, S>); });
 }
 
 // ---- offsets -----------------------------------------------------------------------------------------------
@@ -86,12 +120,12 @@ struct Key {
   Collapsed<1> layout;
   LoadRun load;
   const char* data;
-  int64_t item, size, stride;
+  int64_t item, size, stride, wrap;  // wrap: what is added to negative indices
   Key(const IndexOffsetsCall& call, int k)
       : layout(call.rank, call.shape, {call.indices[k].strides}),
         load(kLoads[int(call.indices[k].dtype)][int(Compute::I64)]),
         data(static_cast<const char*>(call.indices[k].data)), item(item_size(call.indices[k].dtype)),
-        size(call.sizes[k]), stride(call.strides[k]) {}
+        size(call.sizes[k]), stride(call.strides[k]), wrap(call.wraps ? size : 0) {}
 
   // The indices of elements [first, first + n), up to kBlock of them.
   void read(int64_t first, int64_t n, int64_t* to) const {
@@ -106,24 +140,35 @@ struct Key {
 bool add_offsets(const Key& key, int64_t first, int64_t n, int64_t* offsets) {
   int64_t indices[kBlock], wrong = 0;
   key.read(first, n, indices);
-  const int64_t size = key.size, stride = key.stride;
+  const int64_t size = key.size, stride = key.stride, wrap = key.wrap;
   for (int64_t i = 0; i < n; i++) {
-    const int64_t at = indices[i] + (indices[i] >> 63 & size);
+    const int64_t at = indices[i] + (indices[i] >> 63 & wrap);
     wrong |= at | (size - 1 - at);  // the sign of either: below 0, or size and above
     offsets[i] += at * stride;
   }
   return wrong >= 0;
 }
 
+// Where the elements lie that the indices count from.
+void fill_bases(const IndexOffsetsCall& call, int64_t begin, int64_t end) {
+  if (!call.base_strides) return std::fill(call.offsets + begin, call.offsets + end, 0);
+  const Collapsed<1> bases(call.rank, call.shape, {call.base_strides});
+  const int64_t step = bases.strides[0][bases.rank - 1];
+  for_each_run(bases.rank, bases.shape, bases.strides[0], begin, end - begin,
+               [&](int64_t offset, int64_t length, int64_t done) {
+                 for (int64_t i = 0; i < length; i++) call.offsets[begin + done + i] = offset + i * step;
+               });
+}
+
 void report_first_wrong(const IndexOffsetsCall& call, int64_t count) {
   int64_t indices[kBlock];
   for (int64_t first = 0; first < count; first += kBlock)
     for (int k = 0; k < call.keys; k++) {
-      const int64_t n = std::min(kBlock, count - first), size = call.sizes[k];
+      const int64_t n = std::min(kBlock, count - first), size = call.sizes[k], low = call.wraps ? -size : 0;
       Key(call, k).read(first, n, indices);
       for (int64_t i = 0; i < n; i++) {
-        if (indices[i] >= -size && indices[i] < size) continue;
-        *call.fault = {call.op, "indices", indices[i], -size, size - 1};
+        if (indices[i] >= low && indices[i] < size) continue;
+        *call.fault = {call.op, "indices", indices[i], low, size - 1};
         return;
       }
     }
@@ -132,10 +177,17 @@ void report_first_wrong(const IndexOffsetsCall& call, int64_t count) {
 }  // namespace
 
 void index(const IndexCall& call) {
-  if (call.mode == IndexCall::Take) return move_bytes<IndexCall::Take>(call);
-  if (call.mode == IndexCall::Put) return move_bytes<IndexCall::Put>(call);
-  for_dtype<BOLIDE_FLOATS, DType::Bool, DType::U8, DType::I8, DType::I16, DType::I32, DType::I64, DType::C64,
-            DType::C128>("index_add", call.dtype, [&]<class S> { move_rows<IndexCall::Add, S>(call); });
+#define BOLIDE_REALS BOLIDE_FLOATS, DType::Bool, DType::U8, DType::I8, DType::I16, DType::I32, DType::I64
+  switch (call.mode) {
+    case IndexCall::Take: return move_bytes<IndexCall::Take>(call);
+    case IndexCall::Put: return move_bytes<IndexCall::Put>(call);
+    case IndexCall::Add: return combine<IndexCall::Add, BOLIDE_REALS, DType::C64, DType::C128>("index_add", call);
+    case IndexCall::Multiply:
+      return combine<IndexCall::Multiply, BOLIDE_REALS, DType::C64, DType::C128>("index_multiply", call);
+    case IndexCall::Max: return combine<IndexCall::Max, BOLIDE_REALS>("index_amax", call);
+    case IndexCall::Min: return combine<IndexCall::Min, BOLIDE_REALS>("index_amin", call);
+  }
+#undef BOLIDE_REALS
 }
 
 void index_offsets(const IndexOffsetsCall& call) {
@@ -146,7 +198,7 @@ void index_offsets(const IndexOffsetsCall& call) {
   if (count == 0) return;
   std::atomic<bool> wrong{false};
   parallel_rows(count, 16 * kBlock, [&](int64_t begin, int64_t end) {
-    std::fill(call.offsets + begin, call.offsets + end, 0);
+    fill_bases(call, begin, end);
     for (int k = 0; k < call.keys; k++) {
       const Key key(call, k);
       for (int64_t first = begin; first < end; first += kBlock)

@@ -1,8 +1,9 @@
-// indexing.cu - rows taken from places of an array, put there or added there; and where these places are.
+// indexing.cu - rows taken from places of an array, put there or combined with what is there; and where these
+// places are.
 //
-// Putting and adding must come out as if done in order, and the same in every run. So the rows are sorted by place
+// Putting and combining must come out as if done in order, and the same in every run. So the rows are sorted by place
 // and number (a bitonic sort: Batcher 1968; all keys differ, so that there is one order): of the rows for one place
-// the last is put, or all are added in turn, by the threads that have the first of them. No floating-point atomics.
+// the last is put, or all are combined in turn, by the threads that have the first of them. No floating-point atomics.
 #include "kernels/cuda/cuda_kernels.h"
 #include "kernels/cuda/fault.cuh"
 #include "kernels/cuda/layout.cuh"
@@ -84,7 +85,7 @@ void sort_keys(Key* keys, int64_t padded, StreamHandle stream) {
   }
 }
 
-// -------------------------------------------------------------------------------------------- putting, adding
+// -------------------------------------------------------------------------------------------- putting, combining
 template <class T>
 __global__ void __launch_bounds__(kThreads) put_kernel(BOLIDE_ARGUMENTS(IndexArguments, a)) {
   const int64_t n = a.count * a.inner.count;
@@ -99,33 +100,49 @@ __global__ void __launch_bounds__(kThreads) put_kernel(BOLIDE_ARGUMENTS(IndexArg
 }
 
 template <class S>
-BOLIDE_FN auto to_sum(S x) {
+BOLIDE_FN auto to_number(S x) {  // half types are combined in float
   if constexpr (std::is_same_v<S, F16> || std::is_same_v<S, BF16>) return to_float(x);
   else return x;
 }
 template <class S, class A>
-BOLIDE_FN S from_sum(A x) {
+BOLIDE_FN S from_number(A x) {
   if constexpr (std::is_same_v<S, A>) return x;
   else return store_as<S>(x);
 }
-template <class S>
-__global__ void __launch_bounds__(kThreads) add_kernel(BOLIDE_ARGUMENTS(IndexArguments, a)) {
+template <IndexCall::Mode mode, class A>
+BOLIDE_FN A combined(A a, A b) {
+  if constexpr (mode == IndexCall::Add) return A(a + b);
+  else if constexpr (mode == IndexCall::Multiply) return A(a * b);
+  else if constexpr (mode == IndexCall::Max) return b > a || b != b ? b : a;  // NaN wins
+  else return b < a || b != b ? b : a;
+}
+template <IndexCall::Mode mode, class S>
+__global__ void __launch_bounds__(kThreads) combine_kernel(BOLIDE_ARGUMENTS(IndexArguments, a)) {
   const int64_t n = a.count * a.inner.count;
   for (int64_t i = thread_of_grid(); i < n; i += threads_of_grid()) {
     const int64_t p = i / a.inner.count, j = i - p * a.inner.count;
     const int64_t offset = a.keys[p].offset;
-    if (offset < 0 || (p > 0 && a.keys[p - 1].offset == offset)) continue;  // the first one's threads add them all
+    if (offset < 0 || (p > 0 && a.keys[p - 1].offset == offset)) continue;  // the first one's threads take them all
     int64_t at[1];
     a.inner.place(j, at);
     S* place = static_cast<S*>(a.array) + offset + at[0];
-    auto sum = to_sum(*place);
+    auto sum = to_number(*place);
     for (int64_t q = p; q < a.count && a.keys[q].offset == offset; q++)
-      sum = decltype(sum)(sum + to_sum(static_cast<const S*>(a.values)[a.keys[q].row * a.inner.count + j]));
-    *place = from_sum<S>(sum);
+      sum = combined<mode>(sum, to_number(static_cast<const S*>(a.values)[a.keys[q].row * a.inner.count + j]));
+    *place = from_number<S>(sum);
   }
 }
 
-void put_or_add(const IndexCall& call, IndexArguments& a) {
+template <IndexCall::Mode mode>
+void combine(const char* op, const IndexCall& call, const IndexArguments& a) {
+  const Walk walk(a.count * a.inner.count);
+  const auto run = [&]<class S>(S) { launch(op, combine_kernel<mode, S>, walk.grid, walk.block, call.stream, a); };
+  constexpr bool kOrdered = mode == IndexCall::Max || mode == IndexCall::Min;  // complex numbers are not
+  if (kOrdered && is_complex(call.dtype)) raise_dtype(op, call.dtype);
+  with_storage<std::conditional_t<kOrdered, double, C128>>(call.dtype, run);
+}
+
+void put_or_combine(const IndexCall& call, IndexArguments& a) {
   a.padded = 2;
   while (a.padded < a.count) a.padded *= 2;
   const Scratch keys(a.padded * int64_t(sizeof(Key)), call.stream);
@@ -133,11 +150,15 @@ void put_or_add(const IndexCall& call, IndexArguments& a) {
   const Walk all(a.padded), walk(a.count * a.inner.count);
   launch("index", make_keys_kernel, all.grid, all.block, call.stream, a);
   sort_keys(a.keys, a.padded, call.stream);
-  const auto add = [&]<class S>(S) { launch("index_add", add_kernel<S>, walk.grid, walk.block, call.stream, a); };
-  if (call.mode == IndexCall::Put)
-    for_size(item_size(call.dtype),
-             [&]<class T> { launch("index_put", put_kernel<T>, walk.grid, walk.block, call.stream, a); });
-  else with_storage<C128>(call.dtype, add);
+  switch (call.mode) {
+    case IndexCall::Add: return combine<IndexCall::Add>("index_add", call, a);
+    case IndexCall::Multiply: return combine<IndexCall::Multiply>("index_multiply", call, a);
+    case IndexCall::Max: return combine<IndexCall::Max>("index_amax", call, a);
+    case IndexCall::Min: return combine<IndexCall::Min>("index_amin", call, a);
+    default:
+      for_size(item_size(call.dtype),
+               [&]<class T> { launch("index_put", put_kernel<T>, walk.grid, walk.block, call.stream, a); });
+  }
 }
 
 // --------------------------------------------------------------------------------------------------- offsets
@@ -148,8 +169,9 @@ struct OffsetArguments {
   const void* data[kKeys] = {};
   DType dtype[kKeys] = {};
   int64_t sizes[kKeys] = {}, strides[kKeys] = {};
-  Layout<kKeys> layout;
+  Layout<kKeys + 1> layout;  // of the index arrays, and of the places that they count from
   int keys = 0, first_key = 0;
+  bool wraps = true;
   int64_t* offsets = nullptr;
   Fault* fault = nullptr;
   Fault found;
@@ -157,12 +179,12 @@ struct OffsetArguments {
 };
 __global__ void __launch_bounds__(kThreads) offsets_kernel(BOLIDE_ARGUMENTS(OffsetArguments, a)) {
   for (int64_t i = thread_of_grid(); i < a.layout.count; i += threads_of_grid()) {
-    int64_t at[kKeys];
+    int64_t at[kKeys + 1];
     a.layout.place(i, at);
-    int64_t offset = a.first_key ? a.offsets[i] : 0;
+    int64_t offset = a.first_key ? a.offsets[i] : at[kKeys];
     for (int k = 0; k < a.keys && offset >= 0; k++) {
       const int64_t index = load_any<int64_t>(a.data[k], a.dtype[k], at[k]), size = a.sizes[k];
-      if (index < -size || index >= size) {
+      if (index < (a.wraps ? -size : 0) || index >= size) {
         atomicMin(a.first_bad, static_cast<long long>(i * kMaxRank + a.first_key + k));
         offset = -1;
       } else offset += (index < 0 ? index + size : index) * a.strides[k];
@@ -174,10 +196,11 @@ __global__ void report_kernel(BOLIDE_ARGUMENTS(OffsetArguments, a)) {
   const int64_t found = *a.first_bad;
   const int k = int(found % kMaxRank) - a.first_key;
   if (found == kNoneBad || k < 0 || k >= a.keys) return;
-  int64_t at[kKeys];
+  int64_t at[kKeys + 1];
   a.layout.place(found / kMaxRank, at);
   Fault fault = a.found;
-  fault.value = load_any<int64_t>(a.data[k], a.dtype[k], at[k]), fault.low = -a.sizes[k], fault.high = a.sizes[k] - 1;
+  fault.value = load_any<int64_t>(a.data[k], a.dtype[k], at[k]);
+  fault.low = a.wraps ? -a.sizes[k] : 0, fault.high = a.sizes[k] - 1;
   report_fault(a.fault, fault);
 }
 
@@ -191,8 +214,10 @@ OffsetArguments offset_arguments(const IndexOffsetsCall& call, int first_key) {
     a.data[k] = index.data, a.dtype[k] = index.dtype, strides[k] = index.strides;
     a.sizes[k] = call.sizes[first_key + k], a.strides[k] = call.strides[first_key + k];
   }
-  a.layout = Layout<kKeys>("index", call.rank, call.shape, {strides[0], strides[1], strides[2], strides[3]});
-  a.offsets = call.offsets, a.fault = call.fault, a.found.op = call.op, a.found.what = "indices";
+  a.layout = Layout<kKeys + 1>("index", call.rank, call.shape,
+                               {strides[0], strides[1], strides[2], strides[3], call.base_strides});
+  a.offsets = call.offsets, a.wraps = call.wraps;
+  a.fault = call.fault, a.found.op = call.op, a.found.what = "indices";
   return a;
 }
 
@@ -203,7 +228,7 @@ void index(const IndexCall& call) {
   a.array = call.array, a.values = call.values, a.offsets = call.offsets, a.count = call.count;
   a.inner = Layout<1>("index", call.inner_rank, call.inner_shape, {call.inner_strides});
   if (a.count * a.inner.count == 0) return;
-  if (call.mode != IndexCall::Take) return put_or_add(call, a);
+  if (call.mode != IndexCall::Take) return put_or_combine(call, a);
   const Walk walk(a.count * a.inner.count);
   for_size(item_size(call.dtype),
            [&]<class T> { launch("index", take_kernel<T>, walk.grid, walk.block, call.stream, a); });

@@ -9,7 +9,9 @@ import math
 
 import numpy as np
 import op_oracles as oracle
+import op_rows_places
 from harness import COMPLEX, FLOATS, SETS, Case, Fixed, Row
+from op_rows_places import CUBE, MOVED, method, moved, tuple_method
 
 CONTIGUOUS = ("contiguous", "offset")
 
@@ -336,22 +338,6 @@ SCAN_ROWS = [
 
 # ---- views and rearrangements: the elements as they are ------------------------------------------
 
-MOVED = {"dtypes": "All", "ulps": 0.0, "outside": "skip"}
-
-
-def method(name):
-    return lambda library, x, *args, **named: getattr(x, name)(*args, **named)
-
-
-def tuple_method(name):
-    return lambda library, x, *args, **named: tuple(getattr(x, name)(*args, **named))
-
-
-def moved(name, function, *choices, call=None, **options):
-    """choices: (shape, arguments...)."""
-    return Row(name, function, cases=tuple(Case((c[0],), c[1:], **options) for c in choices),
-               call=call or method(name), **MOVED, **SLOPE)  # fmt: skip
-
 
 def by_shape(x, *shape):
     return x.reshape(shape)
@@ -361,7 +347,6 @@ def like_other(function):
     return lambda x, other: function(x, *other.shape)
 
 
-CUBE = (2, 3, 4)
 VIEWS = [
     moved("view", by_shape, (CUBE, 6, 4), (CUBE, -1), (CUBE, 2, 1, 12), ((0, 3), 3, 0), ((), 1, 1),
           layouts=CONTIGUOUS),
@@ -605,6 +590,18 @@ NETWORKS = [
         scale=lambda *x, **_: 15.0, reason="sums of logarithms", half_roundings=2, outside="skip", **SLOPE),
 ]  # fmt: skip
 
-ALL = UNARY + BINARY + TERNARY + COMPOSED + REDUCTIONS + SCAN_ROWS + VIEWS + COMPLEX_PARTS + INDEXING + NETWORKS
+ALL = (
+    UNARY
+    + BINARY
+    + TERNARY
+    + COMPOSED
+    + REDUCTIONS
+    + SCAN_ROWS
+    + VIEWS
+    + COMPLEX_PARTS
+    + INDEXING
+    + NETWORKS
+    + op_rows_places.ALL
+)
 BY_NAME = {row.name: row for row in ALL}
 assert len(BY_NAME) == len(ALL), "a row stands twice"

@@ -49,7 +49,6 @@ SHAPES = [
     ("add", lambda s: s.a + bolide.ones(5, **ON), SHAPE, ["[3, 4]", "[5]"]),
     ("in-place add", lambda s: s.a.add_(bolide.ones(5, **ON)), SHAPE, ["[3, 4]", "[5]"]),
     ("in-place add that broadcasts self", lambda s: s.row.add_(s.a), SHAPE, ["[1, 4]", "[3, 4]"]),
-    ("out of another shape", lambda s: bolide.add(s.a, 1, out=s.row), SHAPE, ["[1, 4]", "[3, 4]"]),
     ("where", lambda s: bolide.where(s.a > 0, s.a, s.i), SHAPE, ["[3, 4]", "[6]"]),
     ("copy_", lambda s: s.row.copy_(s.a), SHAPE, ["[1, 4]", "[3, 4]"]),
     ("matmul", lambda s: s.a @ s.a, SHAPE, ["[3, 4] and [3, 4]"]),
@@ -196,8 +195,7 @@ AUTOGRAD = [
     ("assignment to a leaf", lambda s: s.leaf.__setitem__(0, 1.0), RUNTIME, ["leaf"]),
     ("in-place on a broadcast view", lambda s: s.wide.add_(1), RUNTIME, ["expanded"]),
     ("copy_ to a broadcast view", lambda s: s.wide.copy_(s.a), RUNTIME, ["expanded"]),
-    ("fill_ of a broadcast view", lambda s: s.wide.fill_(1), RUNTIME, ["expanded"]),
-    ("assignment to a broadcast view", lambda s: s.wide.__setitem__((0, 0), 3.0) or s.wide.zero_(), RUNTIME, ["expanded"]),
+    ("indexed assignment to a broadcast view", lambda s: s.wide.__setitem__(s.i[:1], 3.0), RUNTIME, ["expanded"]),
     ("out= that wants a gradient", lambda s: bolide.exp(s.a, out=s.leaf), RUNTIME, ["out="]),
     ("changed after it was saved", lambda s: version_mismatch(s)[1].sum().backward(), RUNTIME, ["version 0", "version 1", "in-place"]),
     ("backward twice", backward_twice, RUNTIME, ["retain_graph"]),
@@ -215,7 +213,7 @@ TABLE = [(group, *line) for group, lines in (("shape", SHAPES), ("dtype", DTYPES
 
 @pytest.mark.parametrize("line", TABLE, ids=lambda line: f"{line[0]}: {line[1]}".replace(" ", "_"))
 def test_bad_input(line):
-    _, what, call, types, words = line
+    _, _, call, types, words = line
     inputs = Inputs()
     before = inputs.snapshot()
     with pytest.raises(types[0]) as raised:
@@ -226,10 +224,6 @@ def test_bad_input(line):
     missing = [word for word in words if word not in text]
     assert not missing, f"{missing} not in {text!r}"
     now = inputs.snapshot()
-    if (
-        what == "assignment to a broadcast view"
-    ):  # one element of it may be written; the second statement is refused
-        before.pop("wide"), now.pop("wide"), before.pop("row"), now.pop("row")
     assert now == before
 
 

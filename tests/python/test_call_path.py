@@ -416,7 +416,7 @@ def test_signatures_can_be_inspected():
     wanted = {
         bolide.add: "(input, other, *, alpha=1, out=None)",
         bolide.Tensor.add_: "(self, other, *, alpha=1)",
-        bolide.Tensor.view: "(self, *shape)",
+        bolide.Tensor.reshape: "(self, *shape)",
         bolide.zeros: "(*size, dtype=None, device=None, requires_grad=False, layout=None, pin_memory=False)",
         bolide.softplus: "(input, beta=1.0, threshold=20.0, *, out=None)",
         bolide.gelu: "(input, approximate='none')",

@@ -439,6 +439,12 @@ ELSEWHERE = {
     "masked_fill_": "masked_fill and copy_",
     **dict.fromkeys("clamp_min_ clamp_max_ cumsum_ cumprod_".split(), "the pure form and copy_"),
     **dict.fromkeys("var_mean std_mean".split(), "var and std, with mean: test_behaviour.py"),
+    **dict.fromkeys(
+        "untyped_storage is_set_to resize_ resize_as_ tril_indices triu_indices index_add_ index_copy_ "
+        "index_fill_ index_reduce_ scatter_ scatter_add_ scatter_reduce_ put_ masked_scatter_".split(),
+        "test_views.py, test_indexing.py",
+    ),
+    **dict.fromkeys("swapaxes_ swapdims_ row_stack adjoint".split(), "another name"),
     "concat": "alias of cat",
     "record_stream": "about memory and streams, no op",
     "to_dlpack": "test_dlpack.py",
