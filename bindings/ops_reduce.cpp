@@ -83,6 +83,8 @@ Tensor norm(const Tensor& x, PyObject* p, const OptionalDims& dims, bool keepdim
 Tensor count_nonzero(const Tensor& x, const OptionalDims& dims) { return sum(ne(x, 0), dims); }
 
 Tensor nansum(const Tensor& x, const OptionalDims& dims, bool keepdim, OptionalDType dtype) {
+  check(!is_complex(x.dtype()), ErrorKind::DType, "nansum", "a real dtype",
+        [&] { return std::string(name_of(x.dtype())); });
   return reduce(ReductionOp::sum, is_float(x.dtype()) ? where(isnan(x), 0, x) : x, dims, keepdim, dtype);
 }
 Tensor nanmean(const Tensor& x, const OptionalDims& dims, bool keepdim, OptionalDType dtype) {

@@ -373,7 +373,7 @@ Edge gradient_edge(const Tensor& t) {
   if (!meta) return {};
   if (meta->grad_fn) return {meta->grad_fn, meta->output};
   if (!meta->requires_grad) return {};
-  std::lock_guard lock(meta->mutex);
+  GradLock lock(meta->mutex);
   if (!meta->accumulator) meta->accumulator = Ref<Node>::steal(new Accumulator(t, weak_of(t)));
   return {meta->accumulator, 0};
 }
@@ -393,13 +393,13 @@ void set_history(const Tensor& y, Ref<Node> node) {
 
 void check_inplace(const char* op, const Tensor& t, bool recorded) {
   check_writable(op, t);
+  check_not_leaf(op, t, recorded);
+}
+void check_not_leaf(const char* op, const Tensor& t, bool recorded) {
   if (t->inference && !inference_enabled()) [[unlikely]]
     raise(ErrorKind::Runtime, op, "a tensor made outside inference mode, or to be in it",
           "an inference tensor outside of it",
           "Inplace update to inference tensor outside InferenceMode is not allowed; make a clone() of it first.");
-  check_not_leaf(op, t, recorded);
-}
-void check_not_leaf(const char* op, const Tensor& t, bool recorded) {
   if (!grad_enabled() || inference_enabled()) return;
   const AutogradMeta* meta = t->base ? t->base->autograd : t->autograd;
   const bool wanted = recorded || (meta && (meta->requires_grad || meta->grad_fn));

@@ -90,6 +90,8 @@ Tensor randn(const Dims& sizes, Options o) {
 }
 
 Tensor randint_up_to(int64_t low, int64_t last, const Dims& sizes, Options o) {
+  check(!is_complex(o.dtype), ErrorKind::Runtime, "randint", "a real dtype",
+        [&] { return std::string(name_of(o.dtype)); });
   Tensor t = empty(sizes, {DType::I64, o.device});
   RandomCall call;
   call.kind = RandomCall::Integers, call.low = low, call.range = uint64_t(last) - uint64_t(low) + 1;

@@ -67,7 +67,7 @@ def deepcopy_tensor(tensor, memo):
     if id(tensor) in memo:
         return memo[id(tensor)]
     if not tensor.is_leaf:
-        raise RuntimeError(
+        raise _C.BolideError(
             "[deepcopy] expected a leaf, got a tensor with a history. Only Tensors created explicitly by the user "
             "(graph leaves) support the deepcopy protocol; detach() or clone() it."
         )

@@ -211,7 +211,12 @@ def in_bfloat16(row):
 
 
 def has_complex_gradient(row):
-    return has_gradient(row) and "complex128" in SETS[row.dtypes] and row.result != "real"
+    return (
+        has_gradient(row)
+        and "complex128" in SETS[row.dtypes]
+        and any("complex128" in case.dtypes for case in row.cases)
+        and row.result != "real"
+    )
 
 
 def broadcasts(row):

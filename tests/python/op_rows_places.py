@@ -63,8 +63,6 @@ VIEWS = [
     moved("hsplit", lambda x, n: np.split(x, n, min(1, x.ndim - 1)), ((4,), 2), ((3, 4), 2), call=tuple_method("hsplit")),
     moved("vsplit", np.vsplit, ((4, 3), 2), call=tuple_method("vsplit")),
     moved("dsplit", np.dsplit, (CUBE, 2), call=tuple_method("dsplit")),
-    moved("H", lambda x: x.T, ((3, 4),), call=lambda library, x: x.H, dtypes=SETS["Any"]),
-    moved("mH", lambda x: np.swapaxes(x, -1, -2), (CUBE,), call=lambda library, x: x.mH, dtypes=SETS["Any"]),
     moved("t_", np.transpose, ((3, 4),), ((3,),), call=in_place_view("t_")),
     moved("transpose_", np.swapaxes, (CUBE, 0, 2), call=in_place_view("transpose_")),
     moved("squeeze_", lambda x, dim=None: np.squeeze(x, dim), ((2, 1, 3, 1),), ((2, 1, 3, 1), 1),

@@ -82,6 +82,7 @@ def with_part(y):
 @pytest.mark.parametrize("step", [Double.apply, in_place, through_view, with_hook, with_part])
 @pytest.mark.parametrize("walked", [True, False])
 def test_e1_deep_graphs_of_every_kind_are_freed(step, walked):
+    gc.collect()
     before = bolide._C._live_nodes()
     x = leaf(1.0)
     held = [x * 1]
@@ -104,6 +105,7 @@ def test_e1_a_deep_graph_dies_with_an_exception():
             y = -y
         raise KeyError("with the graph in its frames")
 
+    gc.collect()
     before = bolide._C._live_nodes()
     with pytest.raises(KeyError):
         in_small_thread(build_and_fail)
@@ -362,6 +364,7 @@ class Saves(Function):
 
 @pytest.mark.parametrize("walked", [True, False])
 def test_e8_saved_outputs_make_no_cycle(no_collector, walked):
+    gc.collect()
     before = bolide._C._live_nodes()
     thing, x = Thing(), leaf(1.0)
     y = Saves.apply(x, thing)
@@ -392,6 +395,7 @@ def test_e8_in_place_functions_make_no_cycle(no_collector):
         def backward(ctx, g):
             return g * 2
 
+    gc.collect()
     before = bolide._C._live_nodes()
     y = leaf(1.0) * 1
     ref = weakref.ref(Fill.apply(y))
@@ -411,6 +415,7 @@ def test_e8_a_cycle_through_an_attribute_of_ctx_is_collected(walked):
         def backward(ctx, g):
             return g * 2, None
 
+    gc.collect()
     before = bolide._C._live_nodes()
     told = {}
     x = leaf(1.0)
@@ -424,6 +429,7 @@ def test_e8_a_cycle_through_an_attribute_of_ctx_is_collected(walked):
 
 
 def test_e8_a_cycle_through_a_hook_on_a_node_is_collected():
+    gc.collect()
     before = bolide._C._live_nodes()
     y = leaf(1.0) * 2
     y.grad_fn.register_hook(lambda gi, go, y=y: None)

@@ -444,7 +444,7 @@ ELSEWHERE = {
         "index_fill_ index_reduce_ scatter_ scatter_add_ scatter_reduce_ put_ masked_scatter_".split(),
         "test_views.py, test_indexing.py",
     ),
-    **dict.fromkeys("swapaxes_ swapdims_ row_stack adjoint".split(), "another name"),
+    **dict.fromkeys("swapaxes_ swapdims_ row_stack".split(), "another name"),
     "concat": "alias of cat",
     "record_stream": "about memory and streams, no op",
     "to_dlpack": "test_dlpack.py",

@@ -270,7 +270,9 @@ def _check_inputs(inputs, checked):
     for at, x in enumerate(inputs):
         if not (isinstance(x, _C.Tensor) and x.requires_grad):
             continue
-        if any(step == 0 and size > 1 for step, size in zip(x.stride(), x.shape, strict=True)):
+        if x.numel() and any(
+            step == 0 and size > 1 for step, size in zip(x.stride(), x.shape, strict=True)
+        ):
             raise ValueError(
                 f"[gradcheck] expected inputs whose elements are all distinct, got input {at} with strides "
                 f"{x.stride()}."
