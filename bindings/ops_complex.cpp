@@ -36,10 +36,6 @@ Tensor real_part(const Tensor& x) { return real(x); }
 Tensor imaginary_part(const Tensor& x) { return imag(x); }
 Tensor as_pairs(const Tensor& x) { return view_as_real(x); }
 Tensor from_pairs(const Tensor& x) { return view_as_complex(x); }
-template <DType kDType>
-Tensor as_complex(const Tensor& x) {
-  return to(x, kDType, {});
-}
 
 }  // namespace
 
@@ -78,8 +74,6 @@ std::vector<Op> complex_rows() {
       op<&isreal>("isreal", "input", "Which elements have no imaginary part?\n\nReference: torch.isreal."),
       op<&vdot>("vdot", "input, other",
                 "Sum of the products of conj(input) and other, two vectors.\n\nReference: torch.vdot."),
-      op<&as_complex<DType::C64>>("cfloat", "input", "Converted to complex64; itself where it has it.", kMethod),
-      op<&as_complex<DType::C128>>("cdouble", "input", "Converted to complex128; itself where it has it.", kMethod),
   };
 }
 

@@ -109,7 +109,6 @@ bool has_complex(const Tensor& x) { return is_complex(x.dtype()); }
 bool has_sign(const Tensor& x) { return x.dtype() != DType::Bool && x.dtype() != DType::U8; }
 bool is_tensor_object(PyObject* o) { return is_tensor(o); }
 bool never(const Tensor&) { return false; }
-bool was_inferred(const Tensor& x) { return x->inference; }
 bool same_size(const Tensor& a, const Tensor& b) { return a.sizes() == b.sizes(); }
 bool is_true(const Tensor& x) {
   if (x.numel() != 1)
@@ -224,7 +223,6 @@ std::vector<Op> copy_rows() {
                      kMethod),
       op<&filled>("fill", "input, value", "A tensor of this shape and dtype of one value.\n\nReference: torch.fill.",
                   kFunction),
-      op<&was_inferred>("is_inference", "input", "Was it made in inference mode?"),
       op<&same_size>("is_same_size", "input, other", "Have both the same shape?"),
       op<&is_true>("is_nonzero", "input",
                    "Is its one element not zero?\n\nRaises: BolideError if there are none or several.\n"

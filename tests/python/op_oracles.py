@@ -194,7 +194,15 @@ def extreme(values, places):
 
 
 def scan(function):
-    return lambda x, dim: x if x.ndim == 0 else function.accumulate(x, axis=dim)
+    # Of float64 in more digits, since the oracle's own roundings would add up too.
+    def running(x, dim):
+        if x.ndim == 0:
+            return x
+        if x.dtype == np.float64:
+            return function.accumulate(x.astype(np.longdouble), axis=dim).astype(np.float64)
+        return function.accumulate(x, axis=dim)
+
+    return running
 
 
 def scan_size(x, dim):

@@ -341,4 +341,7 @@ def test_d19_indices_out_of_range_are_errors():
         for call in READS_AND_WRITES:
             with pytest.raises(IndexError):
                 call(x, index)
-    assert x.flatten().tolist() == list(range(12))
+                x.tolist()  # on a device the next read says it
+    # A device finds it while it writes: the index in range, 0, may have been written to.
+    untouched = x if DEVICE == "cpu" else x[1:]
+    assert untouched.flatten().tolist() == list(range(12))[-untouched.numel() :]

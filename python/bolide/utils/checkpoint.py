@@ -26,7 +26,8 @@ def checkpoint(function, *args, use_reentrant=None, preserve_rng_state=True, **k
     if use_reentrant:
         raise NotImplementedError("[checkpoint] expected use_reentrant=False, got True.")
     state = bolide.get_rng_state() if preserve_rng_state else None
-    saved, again = 0, {}
+    saved = 0
+    again: dict[int, bolide.Tensor] = {}
 
     def pack(tensor):
         nonlocal saved
@@ -35,7 +36,7 @@ def checkpoint(function, *args, use_reentrant=None, preserve_rng_state=True, **k
 
     def compute_again():
         now = bolide.get_rng_state() if preserve_rng_state else None
-        found = []
+        found: list[bolide.Tensor] = []
         try:
             if preserve_rng_state:
                 bolide.set_rng_state(state)

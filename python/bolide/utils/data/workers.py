@@ -10,6 +10,7 @@ returns keeps neither Ctrl-C nor the end of the program waiting for more than ``
 from __future__ import annotations
 
 import atexit
+import math
 import threading
 import time
 import weakref
@@ -50,13 +51,18 @@ class _Run:
 
     def take(self, number: int) -> Any:
         """Wait for the result with that number; raise its error with the worker's traceback."""
-        timeout = self.loader.timeout or None
+        timeout = self.loader.timeout
+        deadline = time.monotonic() + timeout if timeout else math.inf
         with self.ready:
-            if not self.ready.wait_for(lambda: number in self.results, timeout):
-                raise RuntimeError(
-                    f"DataLoader timed out after {timeout} seconds waiting for batch {number} of "
-                    f"{self.loader.num_workers} workers"
-                )
+            while number not in self.results:
+                left = deadline - time.monotonic()
+                if left <= 0:
+                    raise RuntimeError(
+                        f"DataLoader timed out after {timeout} seconds waiting for batch {number} of "
+                        f"{self.loader.num_workers} workers"
+                    )
+                # In steps: a Ctrl-C just before the wait begins is taken only when it ends.
+                self.ready.wait(min(left, _PATIENCE))
             value, error = self.results.pop(number)
         if error is not None:
             try:
