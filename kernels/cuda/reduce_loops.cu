@@ -62,7 +62,7 @@ struct PlaceOf {
     C value;
     int64_t at;  // -1: of no element
     __device__ State shuffle_xor(int lanes) const {
-      return {__shfl_xor_sync(0xffffffffu, value, lanes), __shfl_xor_sync(0xffffffffu, at, lanes)};
+      return {bolide::shuffle_xor(value, lanes), bolide::shuffle_xor(at, lanes)};
     }
   };
   using Shift = table::nothing;
