@@ -2,9 +2,7 @@
 //
 // They share memory and version counter, so that x.real.mul_(2) changes x, under autograd too: strided.h works in
 // units of reals where a view and its base differ in this. A conjugate is a copy, not a lazy view as in PyTorch.
-#include "runtime/autograd.h"
-#include "runtime/ops.h"
-#include "runtime/strided.h"
+#include "runtime/view_support.h"
 
 namespace bolide {
 namespace {
@@ -13,8 +11,7 @@ template <class Undo>
 Tensor view_as(const char* name, const Tensor& x, DType dtype, const Geometry& g, Undo undo) {
   Tensor v = view_of(x, g.sizes, g.strides, g.offset, dtype);
   link_view(v, x);
-  record(name, v, {&x}, [&] { return [undo](const Tensor& g, Grads& grads) { grads[0] = undo(g); }; });
-  return v;
+  return recorded(name, x, std::move(v), std::move(undo));
 }
 
 }  // namespace

@@ -210,9 +210,7 @@ Tensor view_dtype(const Tensor& x, DType dtype) {
       for (int d = 0; d < last; d++) strides[d] /= larger;
     }
   }
-  Tensor v = view_of(x, sizes, strides, 0);
-  v->dtype = dtype, v->offset = offset, v->data = x->storage->data + offset * to;
-  return v;
+  return view_of(x, sizes, strides, offset, dtype);
 }
 
 void become_view(const char* op, const Tensor& x, const Tensor& v) {

@@ -82,23 +82,25 @@ inline int __syncthreads_or(int predicate, CUDA_EMULATION_SITE) {
   return cuda_emulation::barrier(cuda_emulation::BarrierKind::Or, predicate, site);
 }
 
-// Warp collectives.
+// Warp collectives. Only numbers move between lanes: nvcc has no shuffle of a struct.
+template <class T>
+concept ShuffledNumber = std::is_arithmetic_v<T>;
 inline void __syncwarp(unsigned mask = ~0u, CUDA_EMULATION_SITE) {
   cuda_emulation::warp_collective(cuda_emulation::WarpOp::Sync, mask, 0, 0, 32, site);
 }
-template <class T>
+template <ShuffledNumber T>
 T __shfl_sync(unsigned mask, T value, int lane, int width = 32, CUDA_EMULATION_SITE) {
   return cuda_emulation::shuffle(cuda_emulation::WarpOp::Index, mask, value, lane, width, site);
 }
-template <class T>
+template <ShuffledNumber T>
 T __shfl_up_sync(unsigned mask, T value, unsigned delta, int width = 32, CUDA_EMULATION_SITE) {
   return cuda_emulation::shuffle(cuda_emulation::WarpOp::Up, mask, value, int(delta), width, site);
 }
-template <class T>
+template <ShuffledNumber T>
 T __shfl_down_sync(unsigned mask, T value, unsigned delta, int width = 32, CUDA_EMULATION_SITE) {
   return cuda_emulation::shuffle(cuda_emulation::WarpOp::Down, mask, value, int(delta), width, site);
 }
-template <class T>
+template <ShuffledNumber T>
 T __shfl_xor_sync(unsigned mask, T value, int lane_mask, int width = 32, CUDA_EMULATION_SITE) {
   return cuda_emulation::shuffle(cuda_emulation::WarpOp::Xor, mask, value, lane_mask, width, site);
 }

@@ -9,6 +9,7 @@ import weakref
 import bolide
 import pytest
 from bolide.autograd import Function, grad, gradcheck, gradgradcheck
+from small_thread import in_small_thread
 
 
 def leaf(*values, dtype=bolide.float64):
@@ -21,27 +22,6 @@ def no_collector():
     gc.disable()
     yield
     gc.enable()
-
-
-def in_small_thread(function):
-    """In a thread with a stack of 256 KB, whose exception comes out."""
-    caught = []
-
-    def run():
-        try:
-            function()
-        except BaseException as error:
-            caught.append(error)
-
-    before = threading.stack_size(256 * 1024)
-    try:
-        thread = threading.Thread(target=run)
-        thread.start()
-        thread.join()
-    finally:
-        threading.stack_size(before)
-    if caught:
-        raise caught[0]
 
 
 class Double(Function):

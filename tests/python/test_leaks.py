@@ -9,6 +9,7 @@ import bolide
 import pytest
 from bolide import nn
 from conftest import DEVICE
+from small_thread import in_small_thread
 
 
 def state():
@@ -166,27 +167,6 @@ def test_references_of_arguments_and_results():
 # ---- long chains ---------------------------------------------------------------------------------
 
 LENGTH = 1_000_000 if DEVICE == "cpu" else 2_000
-
-
-def in_small_thread(function):
-    """In a thread with a stack of 256 KB, whose exception comes out."""
-    caught = []
-
-    def run():
-        try:
-            function()
-        except BaseException as error:
-            caught.append(error)
-
-    before = threading.stack_size(256 * 1024)
-    try:
-        thread = threading.Thread(target=run)
-        thread.start()
-        thread.join()
-    finally:
-        threading.stack_size(before)
-    if caught:
-        raise caught[0]
 
 
 def chain(x, length=LENGTH):
