@@ -212,25 +212,19 @@ constexpr Special kSpecials[] = {
     {"addcmul", Extra::kValue, nullptr, "value=1"},
     {"addcdiv", Extra::kValue, nullptr, "value=1"},
 };
-constexpr std::pair<const char*, const char*> kAliases[] = {{"neg", "negative"},
-                                                            {"abs", "absolute"},
-                                                            {"sub", "subtract"},
-                                                            {"mul", "multiply"},
-                                                            {"div", "divide"},
-                                                            {"div", "true_divide"},
-                                                            {"invert", "bitwise_not"},
-                                                            {"gt", "greater"},
-                                                            {"ge", "greater_equal"},
-                                                            {"lt", "less"},
-                                                            {"le", "less_equal"},
-                                                            {"ne", "not_equal"},
-                                                            {"clamp", "clip"},
-                                                            {"trunc", "fix"},
-                                                            {"atan", "arctan"},
-                                                            {"atan2", "arctan2"},
-                                                            {"log_sigmoid", "logsigmoid"}};
+constexpr std::pair<const char*, const char*> kAliases[] = {{"neg", "negative"},       {"abs", "absolute"},
+                                                            {"sub", "subtract"},       {"mul", "multiply"},
+                                                            {"div", "divide"},         {"div", "true_divide"},
+                                                            {"invert", "bitwise_not"}, {"gt", "greater"},
+                                                            {"ge", "greater_equal"},   {"lt", "less"},
+                                                            {"le", "less_equal"},      {"ne", "not_equal"},
+                                                            {"clamp", "clip"},         {"trunc", "fix"},
+                                                            {"atan", "arctan"},        {"atan2", "arctan2"},
+                                                            {"asin", "arcsin"},        {"acos", "arccos"},
+                                                            {"asinh", "arcsinh"},      {"acosh", "arccosh"},
+                                                            {"atanh", "arctanh"},      {"log_sigmoid", "logsigmoid"}};
 // These have another face in Python: ops_composed.cpp.
-constexpr const char* kHidden[] = {"gelu_erf", "gelu_tanh", "where"};
+constexpr const char* kHidden[] = {"gelu_erf", "gelu_tanh", "where", "polygamma_at", "zeta"};
 
 std::string example_of(const OpInfo& info, const std::string& name) {
   static const char* inputs[] = {"bolide.tensor([1, 2])", "bolide.tensor([0.5, 2.0])"};

@@ -12,6 +12,7 @@ namespace bolide::python {
 std::vector<Op> elementwise_rows();  // ops_elementwise.cpp
 std::vector<Op> composed_rows();     // ops_composed.cpp
 std::vector<Op> complex_rows();      // ops_complex.cpp
+std::vector<Op> pointwise_rows();    // ops_pointwise.cpp
 std::vector<Op> reduction_rows();    // ops_reduce.cpp
 std::vector<Op> scan_rows();         // ops_scan.cpp
 std::vector<Op> shape_rows();        // ops_shape.cpp

@@ -11,6 +11,7 @@
 #include "kernels/dtype.h"
 #include "kernels/complex.h"
 #include "kernels/math.h"
+#include "kernels/special.h"
 
 namespace bolide {
 

@@ -6,7 +6,7 @@
 set -euo pipefail
 status=0
 for object in "$@"; do
-  objdump -d --no-show-raw-insn -C "$object" | awk -v object="$object" -v expected='(pow|atan2|floor_divide|remainder)_op' '
+  objdump -d --no-show-raw-insn -C "$object" | awk -v object="$object" -v expected='(pow|atan2|floor_divide|remainder|erfc|erfinv|lgamma|digamma|polygamma_at|zeta|gcd)_op' '
     function report() {
       if (name != "" && wide < 1 && name !~ expected) { print object ": scalar loop: " name; bad++ }
     }

@@ -43,6 +43,7 @@ _LAZY = {
     "printoptions": "bolide._printing",
     "random": None,
     "set_printoptions": "bolide._printing",
+    "special": None,
     "utils": None,
     "visualization": None,
 }

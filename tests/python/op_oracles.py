@@ -130,6 +130,65 @@ def isclose(a, b, rtol=1e-5, atol=1e-8, equal_nan=False):
     return close | (np.isnan(a) & np.isnan(b)) if equal_nan else close
 
 
+# ---- special functions ---------------------------------------------------------------------------
+
+
+def lgamma(x):
+    return (
+        math.lgamma(x) if x == x and not (x <= 0 and x == int(x)) else (x if x != x else math.inf)
+    )
+
+
+def zeta(s, q):
+    """Sum of (q + k)^-s: ten thousand terms, and the integral and half a term for the rest."""
+    terms = (q + np.arange(10000.0)) ** -s
+    rest = q + 10000.0
+    return float(
+        terms[::-1].sum() + rest ** (1 - s) / (s - 1) + 0.5 * rest**-s + s / 12 * rest ** (-s - 1)
+    )
+
+
+def digamma(x):
+    """Of x >= 0: the recurrence to 100, then the asymptotic series."""
+    if x == 0:
+        return -math.inf
+    steps = max(0, math.ceil(100 - x))
+    top = x + steps
+    series = 1 / (12 * top**2) - 1 / (120 * top**4) + 1 / (252 * top**6)
+    return math.log(top) - 0.5 / top - series - math.fsum(1 / (x + k) for k in range(steps))
+
+
+def polygamma(x, n):
+    n = int(n)
+    return (-1) ** (n + 1) * math.factorial(n) * zeta(n + 1, x)
+
+
+@each
+def erfinv(x):
+    """Newton's method on erf, from 0: it converges from there for all |x| < 1."""
+    a, y = abs(x), 0.0
+    if a == 1:
+        return math.copysign(math.inf, x)
+    for _ in range(60):
+        miss = math.erf(y) - a if a < 0.5 else (1 - a) - math.erfc(y)
+        y -= miss / (2 / math.sqrt(math.pi) * math.exp(-y * y))
+    return math.copysign(y, x)
+
+
+def xlogy(a, b):
+    return np.where((a == 0) & ~np.isnan(b), 0, a * np.log(b))
+
+
+def prelu(x, weight):
+    slope = weight.reshape(-1, *[1] * (x.ndim - 2)) if x.ndim > 1 and weight.size > 1 else weight
+    return np.where(x > 0, x, (slope if x.ndim or not slope.ndim else slope[0]) * x)
+
+
+def glu(x, dim=-1):
+    a, b = np.split(x, 2, axis=dim)
+    return a * sigmoid(b)
+
+
 # ---- reductions ----------------------------------------------------------------------------------
 
 

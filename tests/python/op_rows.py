@@ -218,6 +218,97 @@ COMPOSED = [
         dtypes=("float64",))), outside="skip", **SLOPE),
 ]  # fmt: skip
 
+# ---- special functions: kernels/special.h, bindings/ops_pointwise.cpp ----------------------------
+
+UNIT = (-0.95, 0.95)
+# Below 0 the gamma functions have poles between the whole numbers, where no oracle of float64 has digits to spare.
+GAMMA = {
+    "domain": POSITIVE,
+    "integers": (1, 9),
+    "extremes": False,
+    "ulps": 4,
+    "absolute": 2,
+    **FLOATING,
+    **SLOPE,
+}
+SPECIAL = [
+    unary("asin", np.arcsin, inplace=True, domain=UNIT, ulps=4, reason="an inverse tangent of a quotient of roots",
+          integers=(-1, 1), aliases=("arcsin",), **FLOATING, **SLOPE),
+    unary("acos", np.arccos, inplace=True, domain=UNIT, ulps=4, reason="as asin", integers=(-1, 1), aliases=("arccos",),
+          **FLOATING, **SLOPE),
+    unary("sinh", np.sinh, inplace=True, ulps=4, reason="expm1 and a quotient; near overflow a square of exp",
+          **FLOATING, **SLOPE),
+    unary("cosh", np.cosh, inplace=True, ulps=4, reason="as sinh", **FLOATING, **SLOPE),
+    unary("asinh", np.arcsinh, inplace=True, ulps=4, reason="a root, a quotient and log1p", aliases=("arcsinh",),
+          **FLOATING, **SLOPE),
+    unary("acosh", np.arccosh, inplace=True, domain=(1.05, 4.0), integers=(1, 9), ulps=4, reason="as asinh",
+          aliases=("arccosh",), **FLOATING, **SLOPE),
+    unary("atanh", np.arctanh, inplace=True, domain=UNIT, integers=(0, 1), ulps=4, reason="a quotient and log1p",
+          aliases=("arctanh",), **FLOATING, **SLOPE),
+    unary("erfc", oracle.each(math.erfc), inplace=True, **FLOATING, **SLOPE),
+    unary("erfinv", oracle.erfinv, inplace=True, domain=UNIT, integers=(0, 0), ulps=8, extremes=False,
+          reason="Giles 2012 in float32", **FLOATING, **SLOPE),
+    unary("lgamma", oracle.each(oracle.lgamma), inplace=True, reason="it crosses 0 at 1 and 2, where math.lgamma has an absolute error", **{**GAMMA, "absolute": 8}),
+    unary("digamma", oracle.each(oracle.digamma), inplace=True, reason="it crosses 0 at 1.46", **GAMMA),
+    Row("polygamma", lambda x, n: oracle.each(oracle.polygamma)(x, n), cases=(*(Case(((3, 5), n)) for n in (1, 2, 3)),
+        Case(((), 1)), Case(((0, 3), 2))), call=lambda library, x, n: library.polygamma(n, x), domain=POSITIVE,
+        integers=(1, 9), ulps=16, reason="a sum of powers", aliases=("polygamma_at", "zeta"), **FLOATING, **SLOPE),
+    binary("copysign", np.copysign, "Float", inplace=True, scalars=SCALAR_CASES[2:], **FLOATING, **SLOPE),
+    binary("xlogy", oracle.xlogy, "Float", inplace=True, domain=((-3.0, 3.0), POSITIVE), integers=(1, 9), ulps=3,
+           reason="a logarithm and a product", **FLOATING, **SLOPES),
+    binary("gcd", np.gcd, "Int", scalars=(), inplace=True, extremes=False),
+]  # fmt: skip
+
+
+def pointwise(name, function, dtypes="Float", more=(), **options):
+    return Row(name, function, dtypes, cases=UNARY_CASES + tuple(more),
+               **{"outside": "skip", "half_roundings": 3, "ulps": 4, "reason": "rounds at each step", **options})  # fmt: skip
+
+
+def pairs(name, function, dtypes="Float", **options):
+    return Row(name, function, dtypes, cases=BINARY_CASES,
+               **{"outside": "skip", "half_roundings": 3, "ulps": 4, "reason": "rounds at each step", **options})  # fmt: skip
+
+
+SHRINKS = {"absolute": 1, "scale": lambda x, **_: abs(x) + 1}
+POINTWISE = [
+    pointwise("frac", lambda x: x - np.trunc(x), inplace=True, **SLOPE),
+    pointwise("signbit", np.signbit, "Any", result="boolean"),
+    pairs("heaviside", lambda x, v: np.where(x == 0, v, x > 0).astype(x.dtype), "Any", inplace=True),
+    pairs("ldexp", lambda x, n: x * 2.0**n, domain=((-3.0, 3.0), (-4.0, 4.0)), inplace=True, **SLOPES),
+    pairs("lcm", np.lcm, "Int", integers=(-9, 9), inplace=True),
+    pairs("float_power", lambda a, b: np.float_power(a, b), "Number", result="float64", domain=(POSITIVE, (-2.0, 2.0)),
+          integers=(1, 5), **SLOPES),
+    pairs("fmax", np.fmax, "Any", zero_sign=False, **SLOPES),
+    pairs("fmin", np.fmin, "Any", zero_sign=False, **SLOPES),
+    pairs("logaddexp2", np.logaddexp2, absolute=4, scale=lambda a, b: abs(a) + abs(b) + 1, **SLOPES),
+    pointwise("rad2deg", np.rad2deg, inplace=True, **FLOATING, **SLOPE),
+    pointwise("deg2rad", np.deg2rad, inplace=True, **FLOATING, **SLOPE),
+    pointwise("sinc", np.sinc, inplace=True, absolute=4, scale=lambda x: 1.0, **FLOATING, **SLOPE),
+    pointwise("logit", lambda x, eps=None: (lambda p: np.log(p / (1 - p)))(x if eps is None else np.clip(x, eps, 1 - eps)),
+              more=with_arguments({"eps": 0.25}), domain=(0.1, 0.9), inplace=True, absolute=8, scale=lambda x, **_: 3.0,
+              **SLOPE),
+    pointwise("softshrink", lambda x, lambd=0.5: np.sign(x) * np.maximum(abs(x) - lambd, 0), zero_sign=False,
+              more=with_arguments({"lambd": 1.2}), **SHRINKS, **SLOPE),
+    pointwise("hardshrink", lambda x, lambd=0.5: np.where(abs(x) <= lambd, 0, x), more=with_arguments({"lambd": 1.2}),
+              **SLOPE),
+    pointwise("tanhshrink", lambda x: x - np.tanh(x), **SHRINKS, **SLOPE),
+    Row("threshold", lambda x, t, v: np.where(x <= t, np.asarray(v, x.dtype), x), "Number",
+        cases=cases(((3, 5), 1, 2), ((131,), 0, 7)), outside="skip", **SLOPE),
+    pointwise("relu6", lambda x: np.clip(x, 0, 6), "Number", domain=(-3.0, 9.0), zero_sign=False, **SLOPE),
+    pointwise("selu", lambda x: 1.0507009873554805 * oracle.elu(x, 1.6732632423543772), **SLOPE),
+    pointwise("celu", lambda x, alpha=1.0: np.where(x > 0, x, alpha * np.expm1(x / alpha)),
+              more=with_arguments({"alpha": 0.6}), **SLOPE),
+    pointwise("hardsigmoid", lambda x: np.clip(x + 3, 0, 6) / 6, domain=(-5.0, 5.0), absolute=1,
+              scale=lambda x: abs(x) + 1, **SLOPE),
+    pointwise("hardswish", lambda x: x * np.clip(x + 3, 0, 6) / 6, domain=(-5.0, 5.0), absolute=2, zero_sign=False,
+              scale=lambda x: x * x + 3, **SLOPE),
+    Row("prelu", oracle.prelu, cases=cases(((3, 5), (1,)), ((2, 3, 4), (3,)), ((5,), (5,)), ((), ()), ((3, 5), ())),
+        half_roundings=2, outside="skip", **SLOPES),
+    Row("glu", oracle.glu, cases=(*cases(((3, 6),), ((2, 4, 2),)), Case(((4, 3),), named={"dim": 0})), half_roundings=2,
+        ulps=4, reason="a sigmoid and a product", outside="skip", **SLOPE),
+]  # fmt: skip
+
 # ---- reductions ----------------------------------------------------------------------------------
 # Sums of n terms in a tree of pairs: the error grows with log(n) times the sum of the sizes.
 
@@ -598,7 +689,9 @@ ALL = (
     UNARY
     + BINARY
     + TERNARY
+    + SPECIAL
     + COMPOSED
+    + POINTWISE
     + REDUCTIONS
     + SCAN_ROWS
     + VIEWS

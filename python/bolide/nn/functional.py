@@ -14,24 +14,35 @@ from bolide._C import (
     cross_entropy,
     embedding,
     gelu,
+    glu,
+    hardshrink,
     linear,
     log_softmax,
     max_pool2d,
     nll_loss,
+    prelu,
     sigmoid,
     softmax,
     softplus,
+    softshrink,
     tanh,
+    tanhshrink,
 )
 
 __all__ = [
     "binary_cross_entropy_with_logits",
+    "celu",
     "conv2d",
     "cross_entropy",
     "dropout",
     "elu",
     "embedding",
     "gelu",
+    "glu",
+    "hardshrink",
+    "hardsigmoid",
+    "hardswish",
+    "hardtanh",
     "l1_loss",
     "layer_norm",
     "leaky_relu",
@@ -39,14 +50,21 @@ __all__ = [
     "log_softmax",
     "logsigmoid",
     "max_pool2d",
+    "mish",
     "mse_loss",
     "nll_loss",
+    "prelu",
     "relu",
+    "relu6",
+    "selu",
     "sigmoid",
     "silu",
     "softmax",
     "softplus",
+    "softshrink",
     "tanh",
+    "tanhshrink",
+    "threshold",
 ]
 
 
@@ -70,6 +88,53 @@ def elu(input: Tensor, alpha: float = 1.0, inplace: bool = False) -> Tensor:
     """x where positive, alpha * (exp(x) - 1) elsewhere."""
     result = _C.elu(input, alpha)
     return input.copy_(result) if inplace else result
+
+
+def _given(input: Tensor, result: Tensor, inplace: bool) -> Tensor:
+    """The result, or the input with its values."""
+    return input.copy_(result) if inplace else result
+
+
+def threshold(input: Tensor, threshold: float, value: float, inplace: bool = False) -> Tensor:
+    """x where larger than the threshold, value elsewhere."""
+    return _given(input, _C.threshold(input, threshold, value), inplace)
+
+
+def hardtanh(
+    input: Tensor, min_val: float = -1.0, max_val: float = 1.0, inplace: bool = False
+) -> Tensor:
+    """x within [min_val, max_val]."""
+    return _given(input, _C.hardtanh(input, min_val, max_val), inplace)
+
+
+def relu6(input: Tensor, inplace: bool = False) -> Tensor:
+    """x within [0, 6]."""
+    return _given(input, _C.relu6(input), inplace)
+
+
+def selu(input: Tensor, inplace: bool = False) -> Tensor:
+    """Scaled elu (Klambauer et al. 2017)."""
+    return _given(input, _C.selu(input), inplace)
+
+
+def celu(input: Tensor, alpha: float = 1.0, inplace: bool = False) -> Tensor:
+    """x where positive, alpha * (exp(x / alpha) - 1) elsewhere (Barron 2017)."""
+    return _given(input, _C.celu(input, alpha), inplace)
+
+
+def hardsigmoid(input: Tensor, inplace: bool = False) -> Tensor:
+    """relu6(x + 3) / 6."""
+    return _given(input, _C.hardsigmoid(input), inplace)
+
+
+def hardswish(input: Tensor, inplace: bool = False) -> Tensor:
+    """x * hardsigmoid(x) (Howard et al. 2019)."""
+    return _given(input, _C.hardswish(input), inplace)
+
+
+def mish(input: Tensor, inplace: bool = False) -> Tensor:
+    """x * tanh(softplus(x)) (Misra 2019)."""
+    return _given(input, _C.mish(input), inplace)
 
 
 def logsigmoid(input: Tensor) -> Tensor:

@@ -1,0 +1,38 @@
+// forms.h - the forms of an op that is composed of others: function and method, and in-place method.
+//
+//   Tensor frac(const Tensor& x) { return sub(x, trunc(x)); }
+//   add_forms<&frac>(rows, "frac", "input", "The part behind the point.");
+//
+// gives bolide.frac(x), x.frac() and x.frac_(). add_function leaves the in-place form out. out= comes by itself.
+#pragma once
+#include "bindings/ops_table.h"
+
+namespace bolide::python {
+
+// Puts a finished result into the tensor, which keeps its dtype: a narrower kind of number is refused.
+void write_in_place(const Tensor& self, const Tensor& result);
+
+template <auto F, class = decltype(F)>
+struct InPlace;
+template <auto F, class First, class... Rest>
+struct InPlace<F, Tensor (*)(First, Rest...)> {
+  static void call(const Tensor& self, Rest... rest) {
+    Tensor y = F(self, rest...);
+    if (y.requires_grad()) y = F(clone(self), rest...);  // what it saved must not be what is about to change
+    write_in_place(self, y);
+  }
+};
+
+template <auto F>
+void add_function(std::vector<Op>& rows, const char* name, const char* arguments, const char* doc,
+                  Where where = kBoth) {
+  rows.push_back(op<F>(name, arguments, doc, where));
+}
+template <auto F>
+void add_forms(std::vector<Op>& rows, const std::string& name, const char* arguments, const char* doc) {
+  add_function<F>(rows, name.c_str(), arguments, doc);
+  const std::string text = "In-place form of " + name + "(): changes the tensor and returns it.";
+  rows.push_back(op<&InPlace<F>::call>((name + "_").c_str(), arguments, text.c_str(), kMethod));
+}
+
+}  // namespace bolide::python

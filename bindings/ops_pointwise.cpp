@@ -1,0 +1,214 @@
+// ops_pointwise.cpp - elementwise functions made of those of kernels/elementwise.def.
+//
+// They are here and not in the table because they are rare: every line of the table is compiled for each set of
+// instructions, type and device. To add one: a function and a row at the end.
+#include <cmath>
+
+#include "bindings/forms.h"
+#include "runtime/autograd.h"
+
+namespace bolide::python {
+
+void write_in_place(const Tensor& self, const Tensor& result) {
+  if (!can_cast(result.dtype(), self.dtype()))
+    raise(ErrorKind::DType, "in-place", str("a result that can be cast to ", name_of(self.dtype())),
+          name_of(result.dtype()));
+  copy_(self, result);
+}
+
+namespace {
+
+void check_floating(const char* op, const Tensor& x) {
+  if (!is_float(x.dtype())) raise(ErrorKind::DType, op, "a floating-point dtype", name_of(x.dtype()));
+}
+void check_one_dtype(const char* op, const Tensor& a, const Tensor& b) {
+  if (a.dtype() != b.dtype())
+    raise(ErrorKind::DType, op, "tensors of one dtype", str(name_of(a.dtype()), " and ", name_of(b.dtype())));
+}
+Tensor floating(const Tensor& x) { return is_differentiable(x.dtype()) ? x : to(x, DType::F32); }
+
+// ---- parts of numbers ----------------------------------------------------------------------------------------
+Tensor frac(const Tensor& x) {
+  check_floating("frac", x);
+  return sub(x, trunc(x));
+}
+Tensor signbit(const Tensor& x) { return is_float(x.dtype()) ? lt(copysign(1.0, detach(x)), 0) : lt(x, 0); }
+Tensor heaviside(const Tensor& x, const Tensor& values) {
+  check_one_dtype("heaviside", x, values);
+  return where(eq(x, 0), detach(values), to(gt(x, 0), x.dtype()));
+}
+Tensor ldexp(const Tensor& x, const Arg& exponent) { return mul(x, pow(2.0, exponent)); }
+Tensor float_power(const Arg& base, const Arg& exponent) {
+  if (!base.tensor && !exponent.tensor) raise(ErrorKind::Type, "float_power", "a Tensor", "two numbers");
+  auto wide = [](const Arg& a) {
+    return a.tensor ? to(*a.tensor, DType::F64) : full({}, a.scalar.real, {DType::F64, {}});
+  };
+  return pow(wide(base), wide(exponent));
+}
+Tensor lcm(const Tensor& a, const Arg& b) {
+  const Tensor divisor = gcd(a, b);
+  const Tensor quotient = floor_divide(a, where(eq(divisor, 0), 1, divisor));
+  return abs(mul(quotient, b));
+}
+
+// ---- of two numbers ------------------------------------------------------------------------------------------
+// NaN loses; of equal ones the first gets the gradient.
+Tensor fmax(const Tensor& a, const Tensor& b) { return where(logical_or(ge(a, b), isnan(b)), a, b); }
+Tensor fmin(const Tensor& a, const Tensor& b) { return where(logical_or(le(a, b), isnan(b)), a, b); }
+Tensor xlog1py(const Arg& a, const Arg& b) {
+  const Tensor product = mul(a, log1p(b));
+  return where(logical_and(eq(a, 0), eq(b, b)), 0.0, product);
+}
+Tensor logaddexp2(const Tensor& a, const Tensor& b) { return div(logaddexp(mul(a, kLn2), mul(b, kLn2)), kLn2); }
+Tensor polygamma(int64_t n, const Tensor& x) {
+  check(n >= 0, ErrorKind::Runtime, "polygamma", "n of at least 0", [&] { return str(n); });
+  return n == 0 ? digamma(x) : polygamma_at(x, double(n));
+}
+Tensor polygamma_method(const Tensor& x, int64_t n) { return polygamma(n, x); }
+void polygamma_(const Tensor& x, int64_t n) { write_in_place(x, polygamma(n, x)); }
+
+Tensor zeta_of(const Arg& x, const Arg& q) { return zeta(x, q); }
+
+// ---- of one --------------------------------------------------------------------------------------------------
+Tensor rad2deg(const Tensor& x) { return mul(x, 57.2957795130823209); }
+Tensor deg2rad(const Tensor& x) { return mul(x, 0.0174532925199432958); }
+Tensor sinc(const Tensor& x) {
+  const Tensor zero = eq(x, 0), angle = where(zero, 1.0, mul(x, 3.14159265358979324));
+  return where(zero, 1.0, div(sin(angle), angle));
+}
+Tensor logit(const Tensor& x, std::optional<double> eps) {
+  const Tensor p = eps ? clamp(x, *eps, 1 - *eps) : floating(x);
+  return log(div(p, sub(1.0, p)));
+}
+Tensor entr(const Tensor& x) { return where(lt(x, 0), -double(INFINITY), neg(xlogy(x, x))); }
+Tensor ndtr(const Tensor& x) { return mul(erfc(mul(x, -0.707106781186547524)), 0.5); }
+Tensor ndtri(const Tensor& p) { return mul(erfinv(sub(mul(p, 2.0), 1.0)), 1.41421356237309505); }
+
+// ---- activations ---------------------------------------------------------------------------------------------
+Tensor softshrink(const Tensor& x, double lambd) {
+  check_floating("softshrink", x);
+  check(lambd >= 0, ErrorKind::Runtime, "softshrink", "lambd of at least 0", [&] { return str(lambd); });
+  const Tensor nearer = where(gt(x, lambd), sub(x, lambd), add(x, lambd));
+  return where(le(abs(x), lambd), 0.0, nearer);
+}
+Tensor hardshrink(const Tensor& x, double lambd) {
+  check_floating("hardshrink", x);
+  return where(le(abs(x), lambd), 0.0, x);
+}
+Tensor tanhshrink(const Tensor& x) { return sub(x, tanh(x)); }
+Tensor threshold(const Tensor& x, const Scalar& limit, const Scalar& value) {
+  const Tensor y = where(le(x, limit), value, x);
+  return y.dtype() == x.dtype() ? y : to(y, x.dtype());
+}
+Tensor relu6(const Tensor& x) { return hardtanh(x, 0, 6); }
+Tensor selu(const Tensor& x) { return mul(elu(x, 1.6732632423543772848), 1.0507009873554804934); }
+Tensor celu(const Tensor& x, double alpha) {
+  check(alpha != 0, ErrorKind::Runtime, "celu", "alpha other than 0", [] { return std::string("0"); });
+  return where(gt(x, 0), x, mul(expm1(div(x, alpha)), alpha));
+}
+Tensor hardsigmoid(const Tensor& x) {
+  check_floating("hardsigmoid", x);
+  return div(relu6(add(x, 3.0)), 6.0);
+}
+Tensor hardswish(const Tensor& x) { return mul(x, hardsigmoid(x)); }
+Tensor prelu(const Tensor& x, const Tensor& weight) {
+  check_one_dtype("prelu", x, weight);
+  check(weight.rank() <= 1, ErrorKind::Shape, "prelu", "a weight of at most one dimension",
+        [&] { return weight.sizes().text(); });
+  Tensor slope = weight;
+  if (weight.numel() != 1) {
+    check(x.rank() > 0 && weight.numel() == x.size(x.rank() > 1 ? 1 : 0), ErrorKind::Shape, "prelu",
+          "a weight per channel of the input", [&] { return str(weight.sizes().text(), " for ", x.sizes().text()); });
+    Dims sizes(x.rank());
+    for (int d = 0; d < x.rank(); d++) sizes[d] = d == (x.rank() > 1 ? 1 : 0) ? weight.numel() : 1;
+    slope = reshape(weight, sizes);
+  } else if (x.rank() == 0) {
+    slope = reshape(weight, {});
+  }
+  return where(gt(x, 0), x, mul(slope, x));
+}
+Tensor glu(const Tensor& x, int64_t dim) {
+  check_floating("glu", x);
+  check(x.rank() > 0, ErrorKind::Shape, "glu", "a tensor with dimensions", [] { return std::string("a 0-d one"); });
+  const int64_t size = x.size(wrap_dim("glu", dim, x.rank()));
+  check(size % 2 == 0, ErrorKind::Shape, "glu", "an even size to halve", [&] { return str(size); });
+  const Tensor a = narrow(x, dim, 0, size / 2), b = narrow(x, dim, size / 2, size / 2);
+  return mul(a, sigmoid(b));
+}
+
+void add_numbers(std::vector<Op>& rows) {
+  add_forms<&frac>(rows, "frac", "input",
+                   "The part behind the point, with the number's sign.\n\nReference: torch.frac.");
+  add_function<&signbit>(rows, "signbit", "input",
+                         "Is the sign bit set? True for -0.0 too.\n\nReference: torch.signbit.");
+  add_forms<&heaviside>(rows, "heaviside", "input, values",
+                        "0 below 0, 1 above, values at 0.\n\nRaises: DTypeError where the dtypes differ.\nReference: "
+                        "torch.heaviside.");
+  add_forms<&ldexp>(rows, "ldexp", "input, other", "input * 2 ** other.\n\nReference: torch.ldexp.");
+  add_forms<&lcm>(rows, "lcm", "input, other", "Least common multiple of integers.\n\nReference: torch.lcm.");
+  add_function<&float_power>(rows, "float_power", "input, exponent",
+                             "input to the exponent, in float64.\n\nReference: torch.float_power.");
+  add_function<&fmax>(rows, "fmax", "input, other", "The larger of both; NaN loses.\n\nReference: torch.fmax.");
+  add_function<&fmin>(rows, "fmin", "input, other", "The smaller of both; NaN loses.\n\nReference: torch.fmin.");
+  add_function<&logaddexp2>(rows, "logaddexp2", "input, other",
+                            "log2(2 ** input + 2 ** other).\n\nReference: torch.logaddexp2.");
+  add_forms<&rad2deg>(rows, "rad2deg", "input", "Degrees of radians.\n\nReference: torch.rad2deg.");
+  add_forms<&deg2rad>(rows, "deg2rad", "input", "Radians of degrees.\n\nReference: torch.deg2rad.");
+  add_forms<&sinc>(rows, "sinc", "input", "sin(pi * x) / (pi * x), and 1 at 0.\n\nReference: torch.sinc.");
+  add_forms<&logit>(rows, "logit", "input, eps=None",
+                    "log(x / (1 - x)), of x within [eps, 1 - eps].\n\nReference: torch.logit.");
+  rows.push_back(op<&polygamma>("polygamma", "n, input",
+                                "The n-th derivative of digamma().\n\nReference: torch.polygamma.", kFunction));
+  rows.push_back(op<&polygamma_method>("polygamma", "input, n", "polygamma(n, input).", kMethod));
+  rows.push_back(op<&polygamma_>("polygamma_", "input, n", "In-place form of polygamma().", kMethod));
+}
+void add_activations(std::vector<Op>& rows) {
+  add_function<&softshrink>(rows, "softshrink", "input, lambd=0.5",
+                            "x nearer to 0 by lambd, and 0 within.\n\nReference: torch.nn.functional.softshrink.",
+                            kFunction);
+  add_function<&hardshrink>(rows, "hardshrink", "input, lambd=0.5",
+                            "x, and 0 within [-lambd, lambd].\n\nReference: torch.hardshrink.");
+  add_function<&tanhshrink>(rows, "tanhshrink", "input", "x - tanh(x).\n\nReference: torch.nn.functional.tanhshrink.",
+                            kFunction);
+  add_function<&threshold>(rows, "threshold", "input, threshold, value",
+                           "x where it is larger than the threshold, else value.\n\nReference: torch.threshold.",
+                           kFunction);
+  add_function<&relu6>(rows, "relu6", "input", "x within [0, 6].\n\nReference: torch.nn.functional.relu6.", kFunction);
+  add_function<&selu>(rows, "selu", "input", "Scaled elu (Klambauer et al. 2017).\n\nReference: torch.selu.",
+                      kFunction);
+  add_function<&celu>(rows, "celu", "input, alpha=1.0",
+                      "x, or alpha * (exp(x / alpha) - 1) below 0 (Barron 2017).\n\nReference: torch.celu.", kFunction);
+  add_function<&hardsigmoid>(
+      rows, "hardsigmoid", "input",
+      "relu6(x + 3) / 6 (Courbariaux et al. 2015).\n\nReference: torch.nn.functional.hardsigmoid.", kFunction);
+  add_function<&hardswish>(rows, "hardswish", "input",
+                           "x * hardsigmoid(x) (Howard et al. 2019).\n\nReference: torch.nn.functional.hardswish.",
+                           kFunction);
+  add_function<&prelu>(
+      rows, "prelu", "input, weight",
+      "x, or weight * x below 0; one weight, or one per channel (He et al. 2015).\n\nRaises: ShapeError for "
+      "another number of weights.\nReference: torch.prelu.");
+  add_function<&glu>(
+      rows, "glu", "input, dim=-1",
+      "The first half along dim times sigmoid of the second (Dauphin et al. 2017).\n\nRaises: ShapeError "
+      "for an odd size.\nReference: torch.nn.functional.glu.",
+      kFunction);
+}
+// What has a name in bolide.special only.
+void add_special(std::vector<Op>& rows) {
+  add_function<&xlog1py>(rows, "_xlog1py", "input, other", "input * log1p(other), and 0 where input is 0.", kFunction);
+  add_function<&zeta_of>(rows, "_zeta", "input, other", "Hurwitz zeta function.", kFunction);
+  add_function<&entr>(rows, "_entr", "input", "-x * log(x), 0 at 0, -inf below.", kFunction);
+  add_function<&ndtr>(rows, "_ndtr", "input", "Distribution function of the normal distribution.", kFunction);
+  add_function<&ndtri>(rows, "_ndtri", "input", "Inverse of ndtr().", kFunction);
+}
+
+}  // namespace
+
+std::vector<Op> pointwise_rows() {
+  std::vector<Op> rows;
+  add_numbers(rows), add_activations(rows), add_special(rows);
+  return rows;
+}
+
+}  // namespace bolide::python

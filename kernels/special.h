@@ -1,0 +1,186 @@
+// special.h - inverse and hyperbolic trigonometry, and the gamma and error functions, for the op table's formulas.
+//
+// As in math.h: float is branch-free where the loop is worth vectorising; what is rare (gamma functions) or needs more
+// digits than float has on the way is computed by one number at a time in double. To add one: as there.
+#pragma once
+#include "kernels/math.h"
+
+namespace bolide::inline BOLIDE_ISA {
+
+inline constexpr double kHalfRootPi = 0.886226925452758014;
+
+#define BOLIDE_MATH template <class T> BOLIDE_FN Num<T>
+
+// ------------------------------------------------------------------- inverse and hyperbolic trigonometry
+#define BOLIDE_EXACT(name) \
+  if constexpr (std::is_same_v<T, double>) return std::name(x.v);
+BOLIDE_MATH asin(Num<T> x) {
+  BOLIDE_EXACT(asin)
+  return atan(x / sqrt((1 - x) * (1 + x)));
+}
+BOLIDE_MATH acos(Num<T> x) {
+  BOLIDE_EXACT(acos)
+  return 2 * atan(sqrt((1 - x) / (1 + x)));
+}
+// exp(a) overflows before half of it does: near that exp(a / 2) is squared.
+BOLIDE_MATH sinh(Num<T> x) {
+  BOLIDE_EXACT(sinh)
+  Num<T> a = abs(x), e = expm1(a), root = exp(0.5 * a);
+  return copysign(select(a > 87, 0.5 * root * root, 0.5 * (e + e / (e + 1))), x);
+}
+BOLIDE_MATH cosh(Num<T> x) {
+  BOLIDE_EXACT(cosh)
+  Num<T> a = abs(x), e = exp(a), root = exp(0.5 * a);
+  return select(a > 87, 0.5 * root * root, 0.5 * (e + 1 / e));
+}
+BOLIDE_MATH asinh(Num<T> x) {
+  BOLIDE_EXACT(asinh)
+  Num<T> a = abs(x), z = a * a;
+  return copysign(select(a > 1e9, log(a) + kLn2, log1p(a + z / (1 + sqrt(z + 1)))), x);
+}
+BOLIDE_MATH acosh(Num<T> x) {
+  BOLIDE_EXACT(acosh)
+  Num<T> t = x - 1, y = select(x > 1e9, log(x) + kLn2, log1p(t + sqrt(t * (t + 2))));
+  return select(x < 1, kNan<T>, y);
+}
+BOLIDE_MATH atanh(Num<T> x) {
+  BOLIDE_EXACT(atanh)
+  Num<T> a = abs(x);
+  return copysign(0.5 * log1p(2 * a / (1 - a)), x);
+}
+#undef BOLIDE_EXACT
+
+// -------------------------------------------------------------------------------------- error functions
+BOLIDE_MATH erfc(Num<T> x) { return T(std::erfc(double(x.v))); }
+// Giles 2012, for float; a double takes that as a start and two steps of Halley's method, in the tail on erfc.
+BOLIDE_MATH erfinv_start(Num<T> x) {
+  Num<T> w = -log((1 - x) * (1 + x)), u = w - 2.5, v = sqrt(w) - 3;
+  Num<T> middle = polynomial(u, 2.81022636e-08, 3.43273939e-07, -3.5233877e-06, -4.39150654e-06, 0.00021858087,
+                             -0.00125372503, -0.00417768164, 0.246640727, 1.50140941);
+  Num<T> tail = polynomial(v, -0.000200214257, 0.000100950558, 0.00134934322, -0.00367342844, 0.00573950773,
+                           -0.0076224613, 0.00943887047, 1.00167406, 2.83297682);
+  return select(abs(x) == 1, copysign(Num<T>(kInf<T>), x), select(w < 5, middle, tail) * x);
+}
+BOLIDE_MATH erfinv(Num<T> x) {
+  Num<T> y = erfinv_start(x);
+  if constexpr (std::is_same_v<T, double>) {
+    const double a = std::fabs(x.v);
+    double r = std::fabs(y.v);
+    if (!(a < 1)) return y;
+    for (int step = 0; step < 2; step++) {
+      const double miss = a < 0.5 ? std::erf(r) - a : (1 - a) - std::erfc(r);
+      const double newton = miss / (kTwoByRootPi * std::exp(-r * r));
+      r -= newton / (1 + r * newton);
+    }
+    return std::copysign(r, x.v);
+  }
+  return y;
+}
+
+// -------------------------------------------------------------------------------------- gamma functions
+BOLIDE_FN double log_gamma(double x) {
+#if defined(__CUDA_ARCH__)
+  return ::lgamma(x);
+#else
+  int sign;  // the plain function writes a global variable
+  return ::lgamma_r(x, &sign);
+#endif
+}
+BOLIDE_MATH lgamma(Num<T> x) { return T(log_gamma(double(x.v))); }
+
+// Recurrence to 10 and above, then the asymptotic series (Bernardo 1976, AS 103); reflection below 0.
+BOLIDE_FN double digamma_of_positive(double x) {
+  double sum = 0;
+  for (; x < 10; x += 1) sum -= 1 / x;
+  const Num<double> z = 1 / (x * x);
+  const double series =
+      (z * polynomial(z, 8.33333333333333333e-2, -2.10927960927960928e-2, 7.57575757575757576e-3,
+                      -4.16666666666666667e-3, 3.96825396825396825e-3, -8.33333333333333333e-3, 8.33333333333333333e-2))
+          .v;
+  return sum + std::log(x) - 0.5 / x - series;
+}
+BOLIDE_FN double digamma_of(double x) {
+  constexpr double kPi = 3.14159265358979324;
+  if (x > 0 || x != x) return digamma_of_positive(x);
+  if (x == 0) return std::copysign(kInf<double>, -x);
+  const double fraction = x - std::floor(x);
+  if (!(fraction > 0)) return kNan<double>;  // a pole, where the sign is either; and -inf
+  return digamma_of_positive(1 - x) - kPi / std::tan(kPi * fraction);
+}
+BOLIDE_MATH digamma(Num<T> x) { return T(digamma_of(double(x.v))); }
+
+// Hurwitz' zeta(s, q) of an s > 1 and a q > 0: ten terms, then the Euler-Maclaurin series.
+BOLIDE_FN double zeta_of_positive(double s, double q) {
+  constexpr double kOverBernoulli[] = {12.0,
+                                       -720.0,
+                                       30240.0,
+                                       -1209600.0,
+                                       47900160.0,
+                                       -1.8924375803183791606e9,
+                                       7.47242496e10,
+                                       -2.950130727918164224e12,
+                                       1.1646782814350067249e14,
+                                       -4.5979787224074726105e15,
+                                       1.8152105401943546773e17,
+                                       -7.1661652561756670113e18};
+  double sum = std::pow(q, -s), term = 0, at = q;
+  for (int i = 0; i < 9 || at <= 9; i++) {
+    at += 1;
+    term = std::pow(at, -s);
+    sum += term;
+    if (term < 1e-17 * sum) return sum;
+  }
+  sum += term * at / (s - 1) - 0.5 * term;
+  double product = 1;
+  for (int i = 0; i < 12; i++) {
+    product *= s + 2 * i, term /= at;
+    sum += product * term / kOverBernoulli[i];
+    product *= s + 2 * i + 1, term /= at;
+  }
+  return sum;
+}
+BOLIDE_FN double zeta_of(double s, double q) {
+  if (q != q || s != s || !(s >= 1)) return kNan<double>;
+  if (s == 1) return kInf<double>;
+  if (q > 0) return q < kInf<double> ? zeta_of_positive(s, q) : 0;
+  const double fraction = q - std::floor(q);
+  if (q == std::floor(q)) return kInf<double>;
+  if (s != std::floor(s) || !(fraction > 0)) return kNan<double>;
+  // The sum over all integers has the period 1; what stands left of q is taken off.
+  const double sign = std::fmod(s, 2) == 0 ? 1 : -1;
+  return zeta_of_positive(s, fraction) + sign * (zeta_of_positive(s, 1 - fraction) - zeta_of_positive(s, 1 - q));
+}
+BOLIDE_MATH zeta(Num<T> s, std::type_identity_t<Num<T>> q) { return T(zeta_of(double(s.v), double(q.v))); }
+
+// The n-th derivative of digamma.
+BOLIDE_FN double polygamma_of(double x, double n) {
+  if (n == 0) return digamma_of(x);
+  const double sign = std::fmod(n, 2) == 0 ? -1 : 1;
+  return sign * std::exp(log_gamma(n + 1)) * zeta_of(n + 1, x);
+}
+BOLIDE_MATH polygamma_at(Num<T> x, std::type_identity_t<Num<T>> n) { return T(polygamma_of(double(x.v), double(n.v))); }
+
+// ---------------------------------------------------------------------------------------- two arguments
+BOLIDE_MATH xlogy(Num<T> a, std::type_identity_t<Num<T>> b) { return select((a == 0) & (b == b), 0, a * log(b)); }
+BOLIDE_MATH gcd(Num<T> a, Num<T> b) {
+  using U = std::make_unsigned_t<T>;  // the smallest integer has no negative
+  U x = a.v < 0 ? U(0) - U(a.v) : U(a.v), y = b.v < 0 ? U(0) - U(b.v) : U(b.v);
+  while (y) {
+    const U rest = x % y;
+    x = y, y = rest;
+  }
+  return T(x);
+}
+
+#undef BOLIDE_MATH
+
+template <Numeric X>
+BOLIDE_FN X trigamma(X x) {
+  return polygamma_at(x, X(1));
+}
+template <Numeric X>
+BOLIDE_FN X copysign_slope(X a, X y) {  // of copysign: 1 or -1, 0 at 0
+  return sign(a) * sign(y);
+}
+
+}  // namespace bolide::inline BOLIDE_ISA
