@@ -21,6 +21,9 @@ namespace {
 void check_floating(const char* op, const Tensor& x) {
   if (!is_float(x.dtype())) raise(ErrorKind::DType, op, "a floating-point dtype", name_of(x.dtype()));
 }
+void check_real(const char* op, const Tensor& x) {
+  if (is_complex(x.dtype())) raise(ErrorKind::DType, op, "a real dtype", name_of(x.dtype()));
+}
 void check_one_dtype(const char* op, const Tensor& a, const Tensor& b) {
   if (a.dtype() != b.dtype())
     raise(ErrorKind::DType, op, "tensors of one dtype", str(name_of(a.dtype()), " and ", name_of(b.dtype())));
@@ -40,10 +43,10 @@ Tensor heaviside(const Tensor& x, const Tensor& values) {
 Tensor ldexp(const Tensor& x, const Arg& exponent) { return mul(x, pow(2.0, exponent)); }
 Tensor float_power(const Arg& base, const Arg& exponent) {
   if (!base.tensor && !exponent.tensor) raise(ErrorKind::Type, "float_power", "a Tensor", "two numbers");
-  auto wide = [](const Arg& a) {
-    return a.tensor ? to(*a.tensor, DType::F64) : full({}, a.scalar.real, {DType::F64, {}});
-  };
-  return pow(wide(base), wide(exponent));
+  auto complex = [](const Arg& a) { return a.tensor ? is_complex(a.tensor->dtype()) : a.scalar.kind == Scalar::Complex; };
+  const DType dtype = complex(base) || complex(exponent) ? DType::C128 : DType::F64;
+  const Tensor a = base.tensor ? to(*base.tensor, dtype) : Tensor(), b = exponent.tensor ? to(*exponent.tensor, dtype) : Tensor();
+  return pow(a ? Arg(a) : base, b ? Arg(b) : exponent);
 }
 Tensor lcm(const Tensor& a, const Arg& b) {
   const Tensor divisor = gcd(a, b);
@@ -55,9 +58,10 @@ Tensor lcm(const Tensor& a, const Arg& b) {
 // NaN loses; of equal ones the first gets the gradient.
 Tensor fmax(const Tensor& a, const Tensor& b) { return where(logical_or(ge(a, b), isnan(b)), a, b); }
 Tensor fmin(const Tensor& a, const Tensor& b) { return where(logical_or(le(a, b), isnan(b)), a, b); }
+// 0 where a is, unless b is NaN: a product with log1p(0) instead of infinity has the right gradients too.
 Tensor xlog1py(const Arg& a, const Arg& b) {
-  const Tensor product = mul(a, log1p(b));
-  return where(logical_and(eq(a, 0), eq(b, b)), 0.0, product);
+  const Tensor infinite = logical_or(le(b, -1), eq(b, double(INFINITY)));
+  return mul(a, log1p(where(logical_and(eq(a, 0), infinite), 0.0, b)));
 }
 Tensor logaddexp2(const Tensor& a, const Tensor& b) { return div(logaddexp(mul(a, kLn2), mul(b, kLn2)), kLn2); }
 Tensor polygamma(int64_t n, const Tensor& x) {
@@ -70,8 +74,14 @@ void polygamma_(const Tensor& x, int64_t n) { write_in_place(x, polygamma(n, x))
 Tensor zeta_of(const Arg& x, const Arg& q) { return zeta(x, q); }
 
 // ---- of one --------------------------------------------------------------------------------------------------
-Tensor rad2deg(const Tensor& x) { return mul(x, 57.2957795130823209); }
-Tensor deg2rad(const Tensor& x) { return mul(x, 0.0174532925199432958); }
+Tensor rad2deg(const Tensor& x) {
+  check_real("rad2deg", x);
+  return mul(x, 57.2957795130823209);
+}
+Tensor deg2rad(const Tensor& x) {
+  check_real("deg2rad", x);
+  return mul(x, 0.0174532925199432958);
+}
 Tensor sinc(const Tensor& x) {
   const Tensor zero = eq(x, 0), angle = where(zero, 1.0, mul(x, 3.14159265358979324));
   return where(zero, 1.0, div(sin(angle), angle));
@@ -103,6 +113,7 @@ Tensor threshold(const Tensor& x, const Scalar& limit, const Scalar& value) {
 Tensor relu6(const Tensor& x) { return hardtanh(x, 0, 6); }
 Tensor selu(const Tensor& x) { return mul(elu(x, 1.6732632423543772848), 1.0507009873554804934); }
 Tensor celu(const Tensor& x, double alpha) {
+  check_floating("celu", x);
   check(alpha != 0, ErrorKind::Runtime, "celu", "alpha other than 0", [] { return std::string("0"); });
   return where(gt(x, 0), x, mul(expm1(div(x, alpha)), alpha));
 }
@@ -112,6 +123,7 @@ Tensor hardsigmoid(const Tensor& x) {
 }
 Tensor hardswish(const Tensor& x) { return mul(x, hardsigmoid(x)); }
 Tensor prelu(const Tensor& x, const Tensor& weight) {
+  check_floating("prelu", x);
   check_one_dtype("prelu", x, weight);
   check(weight.rank() <= 1, ErrorKind::Shape, "prelu", "a weight of at most one dimension",
         [&] { return weight.sizes().text(); });

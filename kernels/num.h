@@ -12,10 +12,12 @@
 
 #if defined(__CUDACC__)
 #define BOLIDE_FN __host__ __device__ __forceinline__
+#define BOLIDE_CALLED __host__ __device__ __noinline__ inline
 #define BOLIDE_HOST_DEVICE __host__ __device__
 #else
 #define BOLIDE_HOST_DEVICE
 #define BOLIDE_FN inline __attribute__((always_inline))
+#define BOLIDE_CALLED inline __attribute__((noinline))  // long and rare: not once more in every loop
 #endif
 #if !defined(BOLIDE_ISA)
 #define BOLIDE_ISA generic  // objects of different ISAs must not share symbols

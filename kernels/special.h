@@ -1,9 +1,10 @@
 // special.h - inverse and hyperbolic trigonometry, and the gamma and error functions, for the op table's formulas.
 //
-// As in math.h: float is branch-free where the loop is worth vectorising; what is rare (gamma functions) or needs more
-// digits than float has on the way is computed by one number at a time in double. To add one: as there.
+// As in math.h: float is branch-free where the loop is worth vectorising; what is rare (gamma functions, the inverse
+// functions of complex numbers) or needs more digits than float has on the way is computed one number at a time in
+// double, in functions that are called, not inlined: a loop would hold many copies. To add one: as there.
 #pragma once
-#include "kernels/math.h"
+#include "kernels/complex.h"
 
 namespace bolide::inline BOLIDE_ISA {
 
@@ -50,6 +51,34 @@ BOLIDE_MATH atanh(Num<T> x) {
 }
 #undef BOLIDE_EXACT
 
+// Of complex numbers, by Kahan (1987): the branch cuts are where C99 has them, and signed zeros choose the side.
+using Complex128 = Num<C128>;
+BOLIDE_CALLED Complex128 acos_of(Complex128 z) {
+  using R = Num<double>;
+  R size = abs(z.im());
+  if (isinf(z).v) return {atan2(size, z.re()), -copysign(R(kInf<double>), z.im())};
+  Complex128 p = sqrt(Complex128(1 - z.re(), -z.im())), q = sqrt(Complex128(1 + z.re(), z.im()));
+  return {2 * atan2(p.re(), q.re()), asinh((conj(q) * p).im())};
+}
+BOLIDE_CALLED Complex128 asin_of(Complex128 z) {
+  using R = Num<double>;
+  if (isinf(z).v) return {atan2(z.re(), abs(z.im())), copysign(R(kInf<double>), z.im())};
+  Complex128 p = sqrt(Complex128(1 - z.re(), -z.im())), q = sqrt(Complex128(1 + z.re(), z.im()));
+  return {atan2(z.re(), (p * q).re()), asinh((conj(p) * q).im())};
+}
+#define BOLIDE_COMPLEX template <class T> BOLIDE_FN Num<ComplexOf<T>>
+BOLIDE_COMPLEX asin(Num<ComplexOf<T>> z) { return ComplexOf<T>(asin_of(C128(z.v)).v); }
+BOLIDE_COMPLEX acos(Num<ComplexOf<T>> z) { return ComplexOf<T>(acos_of(C128(z.v)).v); }
+BOLIDE_COMPLEX asinh(Num<ComplexOf<T>> z) { return by_minus_i(asin(times_i(z))); }
+BOLIDE_COMPLEX acosh(Num<ComplexOf<T>> z) {
+  Num<ComplexOf<T>> w = acos(z);
+  return {abs(w.im()), copysign(w.re(), z.im())};
+}
+BOLIDE_COMPLEX atanh(Num<ComplexOf<T>> z) { return by_minus_i(atan(times_i(z))); }
+BOLIDE_COMPLEX sinh(Num<ComplexOf<T>> z) { return by_minus_i(sin(times_i(z))); }
+BOLIDE_COMPLEX cosh(Num<ComplexOf<T>> z) { return cos(times_i(z)); }
+#undef BOLIDE_COMPLEX
+
 // -------------------------------------------------------------------------------------- error functions
 BOLIDE_MATH erfc(Num<T> x) { return T(std::erfc(double(x.v))); }
 // Giles 2012, for float; a double takes that as a start and two steps of Halley's method, in the tail on erfc.
@@ -61,20 +90,20 @@ BOLIDE_MATH erfinv_start(Num<T> x) {
                            -0.0076224613, 0.00943887047, 1.00167406, 2.83297682);
   return select(abs(x) == 1, copysign(Num<T>(kInf<T>), x), select(w < 5, middle, tail) * x);
 }
-BOLIDE_MATH erfinv(Num<T> x) {
-  Num<T> y = erfinv_start(x);
-  if constexpr (std::is_same_v<T, double>) {
-    const double a = std::fabs(x.v);
-    double r = std::fabs(y.v);
-    if (!(a < 1)) return y;
-    for (int step = 0; step < 2; step++) {
-      const double miss = a < 0.5 ? std::erf(r) - a : (1 - a) - std::erfc(r);
-      const double newton = miss / (kTwoByRootPi * std::exp(-r * r));
-      r -= newton / (1 + r * newton);
-    }
-    return std::copysign(r, x.v);
+BOLIDE_CALLED double erfinv_of(double x) {
+  const double a = std::fabs(x), start = std::fabs(erfinv_start(Num<double>(x)).v);
+  if (!(a < 1)) return start > 0 ? std::copysign(start, x) : x + start;
+  double r = start;
+  for (int step = 0; step < 2; step++) {
+    const double miss = a < 0.5 ? std::erf(r) - a : (1 - a) - std::erfc(r);
+    const double newton = miss / (kTwoByRootPi * std::exp(-r * r));
+    r -= newton / (1 + r * newton);
   }
-  return y;
+  return std::copysign(r, x);
+}
+BOLIDE_MATH erfinv(Num<T> x) {
+  if constexpr (std::is_same_v<T, double>) return erfinv_of(x.v);
+  else return erfinv_start(x);
 }
 
 // -------------------------------------------------------------------------------------- gamma functions
@@ -89,7 +118,7 @@ BOLIDE_FN double log_gamma(double x) {
 BOLIDE_MATH lgamma(Num<T> x) { return T(log_gamma(double(x.v))); }
 
 // Recurrence to 10 and above, then the asymptotic series (Bernardo 1976, AS 103); reflection below 0.
-BOLIDE_FN double digamma_of_positive(double x) {
+BOLIDE_CALLED double digamma_of_positive(double x) {
   double sum = 0;
   for (; x < 10; x += 1) sum -= 1 / x;
   const Num<double> z = 1 / (x * x);
@@ -99,7 +128,7 @@ BOLIDE_FN double digamma_of_positive(double x) {
           .v;
   return sum + std::log(x) - 0.5 / x - series;
 }
-BOLIDE_FN double digamma_of(double x) {
+BOLIDE_CALLED double digamma_of(double x) {
   constexpr double kPi = 3.14159265358979324;
   if (x > 0 || x != x) return digamma_of_positive(x);
   if (x == 0) return std::copysign(kInf<double>, -x);
@@ -110,7 +139,7 @@ BOLIDE_FN double digamma_of(double x) {
 BOLIDE_MATH digamma(Num<T> x) { return T(digamma_of(double(x.v))); }
 
 // Hurwitz' zeta(s, q) of an s > 1 and a q > 0: ten terms, then the Euler-Maclaurin series.
-BOLIDE_FN double zeta_of_positive(double s, double q) {
+BOLIDE_CALLED double zeta_of_positive(double s, double q) {
   constexpr double kOverBernoulli[] = {12.0,
                                        -720.0,
                                        30240.0,
@@ -139,7 +168,7 @@ BOLIDE_FN double zeta_of_positive(double s, double q) {
   }
   return sum;
 }
-BOLIDE_FN double zeta_of(double s, double q) {
+BOLIDE_CALLED double zeta_of(double s, double q) {
   if (q != q || s != s || !(s >= 1)) return kNan<double>;
   if (s == 1) return kInf<double>;
   if (q > 0) return q < kInf<double> ? zeta_of_positive(s, q) : 0;
@@ -153,7 +182,7 @@ BOLIDE_FN double zeta_of(double s, double q) {
 BOLIDE_MATH zeta(Num<T> s, std::type_identity_t<Num<T>> q) { return T(zeta_of(double(s.v), double(q.v))); }
 
 // The n-th derivative of digamma.
-BOLIDE_FN double polygamma_of(double x, double n) {
+BOLIDE_CALLED double polygamma_of(double x, double n) {
   if (n == 0) return digamma_of(x);
   const double sign = std::fmod(n, 2) == 0 ? -1 : 1;
   return sign * std::exp(log_gamma(n + 1)) * zeta_of(n + 1, x);
@@ -162,14 +191,17 @@ BOLIDE_MATH polygamma_at(Num<T> x, std::type_identity_t<Num<T>> n) { return T(po
 
 // ---------------------------------------------------------------------------------------- two arguments
 BOLIDE_MATH xlogy(Num<T> a, std::type_identity_t<Num<T>> b) { return select((a == 0) & (b == b), 0, a * log(b)); }
-BOLIDE_MATH gcd(Num<T> a, Num<T> b) {
-  using U = std::make_unsigned_t<T>;  // the smallest integer has no negative
-  U x = a.v < 0 ? U(0) - U(a.v) : U(a.v), y = b.v < 0 ? U(0) - U(b.v) : U(b.v);
+template <class U>
+BOLIDE_CALLED U gcd_of(U x, U y) {
   while (y) {
     const U rest = x % y;
     x = y, y = rest;
   }
-  return T(x);
+  return x;
+}
+BOLIDE_MATH gcd(Num<T> a, Num<T> b) {
+  using U = std::make_unsigned_t<T>;  // the smallest integer has no negative
+  return T(gcd_of(a.v < 0 ? U(0) - U(a.v) : U(a.v), b.v < 0 ? U(0) - U(b.v) : U(b.v)));
 }
 
 #undef BOLIDE_MATH
@@ -177,6 +209,10 @@ BOLIDE_MATH gcd(Num<T> a, Num<T> b) {
 template <Numeric X>
 BOLIDE_FN X trigamma(X x) {
   return polygamma_at(x, X(1));
+}
+template <Numeric X>
+BOLIDE_FN X no_slope(X g) {  // 0, of the gradient's kind: flat where it has a derivative
+  return select(g == 0, g, X(0));
 }
 template <Numeric X>
 BOLIDE_FN X copysign_slope(X a, X y) {  // of copysign: 1 or -1, 0 at 0

@@ -4,7 +4,9 @@ A function takes arrays and the op's arguments, and gives an array or a tuple of
 included: the arrays are small. No SciPy: erf is math.erf, element by element.
 """
 
+import decimal
 import math
+from decimal import Decimal
 
 import numpy as np
 
@@ -134,9 +136,19 @@ def isclose(a, b, rtol=1e-5, atol=1e-8, equal_nan=False):
 
 
 def lgamma(x):
-    return (
-        math.lgamma(x) if x == x and not (x <= 0 and x == int(x)) else (x if x != x else math.inf)
-    )
+    """Of x > 0, in 50 digits: the recurrence to 60, then Stirling's series."""
+    if not 0 < x < math.inf:
+        return math.inf if x == x else x
+    with decimal.localcontext(prec=50):
+        x, product = Decimal(x), Decimal(1)
+        while x < 60:
+            product, x = product * x, x + 1
+        series = sum(Decimal(a) / b / x ** (2 * k + 1) for k, (a, b) in enumerate(STIRLING))
+        return float((x - Decimal("0.5")) * x.ln() - x + HALF_LOG_TWO_PI + series - product.ln())
+
+
+STIRLING = ((1, 12), (-1, 360), (1, 1260), (-1, 1680), (1, 1188), (-691, 360360), (1, 156))
+HALF_LOG_TWO_PI = Decimal("0.91893853320467274178032973640561763986139747363778")
 
 
 def zeta(s, q):
@@ -144,18 +156,22 @@ def zeta(s, q):
     terms = (q + np.arange(10000.0)) ** -s
     rest = q + 10000.0
     return float(
-        terms[::-1].sum() + rest ** (1 - s) / (s - 1) + 0.5 * rest**-s + s / 12 * rest ** (-s - 1)
+        math.fsum(terms) + rest ** (1 - s) / (s - 1) + 0.5 * rest**-s + s / 12 * rest ** (-s - 1)
     )
 
 
 def digamma(x):
-    """Of x >= 0: the recurrence to 100, then the asymptotic series."""
-    if x == 0:
-        return -math.inf
-    steps = max(0, math.ceil(100 - x))
-    top = x + steps
-    series = 1 / (12 * top**2) - 1 / (120 * top**4) + 1 / (252 * top**6)
-    return math.log(top) - 0.5 / top - series - math.fsum(1 / (x + k) for k in range(steps))
+    """Of x >= 0, in 50 digits: the derivative of lgamma's terms."""
+    if not 0 < x < math.inf:
+        return -math.inf if x == 0 else x
+    with decimal.localcontext(prec=50):
+        x, total = Decimal(x), Decimal(0)
+        while x < 60:
+            total, x = total - 1 / x, x + 1
+        series = sum(
+            -(2 * k + 1) * Decimal(a) / b / x ** (2 * k + 2) for k, (a, b) in enumerate(STIRLING)
+        )
+        return float(total + x.ln() - 1 / (2 * x) + series)
 
 
 def polygamma(x, n):
@@ -175,8 +191,21 @@ def erfinv(x):
     return math.copysign(y, x)
 
 
+def multigammaln(x, p):
+    steps = sum(each(lgamma)(x - k / 2) for k in range(p))
+    return steps + p * (p - 1) / 4 * math.log(math.pi)
+
+
 def xlogy(a, b):
     return np.where((a == 0) & ~np.isnan(b), 0, a * np.log(b))
+
+
+def xlog1py(a, b):
+    return np.where((a == 0) & ~np.isnan(b), 0, a * np.log1p(b))
+
+
+def ndtri(p):
+    return math.sqrt(2) * erfinv(2 * p - 1)
 
 
 def prelu(x, weight):
