@@ -23,6 +23,17 @@ struct InPlace<F, Tensor (*)(First, Rest...)> {
   }
 };
 
+// Of half types computed in float32 and rounded once: InFloat<&f>::call.
+inline bool is_half(const Tensor& x) { return x.dtype() == DType::F16 || x.dtype() == DType::BF16; }
+template <auto F, class = decltype(F)>
+struct InFloat;
+template <auto F, class... Rest>
+struct InFloat<F, Tensor (*)(const Tensor&, Rest...)> {
+  static Tensor call(const Tensor& x, Rest... rest) {
+    return is_half(x) ? to(F(to(x, DType::F32), rest...), x.dtype()) : F(x, rest...);
+  }
+};
+
 template <auto F>
 void add_function(std::vector<Op>& rows, const char* name, const char* arguments, const char* doc,
                   Where where = kBoth) {

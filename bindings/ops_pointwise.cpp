@@ -43,9 +43,12 @@ Tensor heaviside(const Tensor& x, const Tensor& values) {
 Tensor ldexp(const Tensor& x, const Arg& exponent) { return mul(x, pow(2.0, exponent)); }
 Tensor float_power(const Arg& base, const Arg& exponent) {
   if (!base.tensor && !exponent.tensor) raise(ErrorKind::Type, "float_power", "a Tensor", "two numbers");
-  auto complex = [](const Arg& a) { return a.tensor ? is_complex(a.tensor->dtype()) : a.scalar.kind == Scalar::Complex; };
+  auto complex = [](const Arg& a) {
+    return a.tensor ? is_complex(a.tensor->dtype()) : a.scalar.kind == Scalar::Complex;
+  };
   const DType dtype = complex(base) || complex(exponent) ? DType::C128 : DType::F64;
-  const Tensor a = base.tensor ? to(*base.tensor, dtype) : Tensor(), b = exponent.tensor ? to(*exponent.tensor, dtype) : Tensor();
+  const Tensor a = base.tensor ? to(*base.tensor, dtype) : Tensor(),
+               b = exponent.tensor ? to(*exponent.tensor, dtype) : Tensor();
   return pow(a ? Arg(a) : base, b ? Arg(b) : exponent);
 }
 Tensor lcm(const Tensor& a, const Arg& b) {
@@ -63,7 +66,11 @@ Tensor xlog1py(const Arg& a, const Arg& b) {
   const Tensor infinite = logical_or(le(b, -1), eq(b, double(INFINITY)));
   return mul(a, log1p(where(logical_and(eq(a, 0), infinite), 0.0, b)));
 }
-Tensor logaddexp2(const Tensor& a, const Tensor& b) { return div(logaddexp(mul(a, kLn2), mul(b, kLn2)), kLn2); }
+Tensor logaddexp2(const Tensor& a, const Tensor& b) {
+  check_floating("logaddexp2", a), check_floating("logaddexp2", b);
+  auto wide = [](const Tensor& x) { return is_half(x) ? to(x, DType::F32) : x; };
+  return to(div(logaddexp(mul(wide(a), kLn2), mul(wide(b), kLn2)), kLn2), promote(a.dtype(), b.dtype()));
+}
 Tensor polygamma(int64_t n, const Tensor& x) {
   check(n >= 0, ErrorKind::Runtime, "polygamma", "n of at least 0", [&] { return str(n); });
   return n == 0 ? digamma(x) : polygamma_at(x, double(n));
@@ -87,6 +94,7 @@ Tensor sinc(const Tensor& x) {
   return where(zero, 1.0, div(sin(angle), angle));
 }
 Tensor logit(const Tensor& x, std::optional<double> eps) {
+  check_real("logit", x);
   const Tensor p = eps ? clamp(x, *eps, 1 - *eps) : floating(x);
   return log(div(p, sub(1.0, p)));
 }
@@ -166,41 +174,43 @@ void add_numbers(std::vector<Op>& rows) {
                             "log2(2 ** input + 2 ** other).\n\nReference: torch.logaddexp2.");
   add_forms<&rad2deg>(rows, "rad2deg", "input", "Degrees of radians.\n\nReference: torch.rad2deg.");
   add_forms<&deg2rad>(rows, "deg2rad", "input", "Radians of degrees.\n\nReference: torch.deg2rad.");
-  add_forms<&sinc>(rows, "sinc", "input", "sin(pi * x) / (pi * x), and 1 at 0.\n\nReference: torch.sinc.");
-  add_forms<&logit>(rows, "logit", "input, eps=None",
-                    "log(x / (1 - x)), of x within [eps, 1 - eps].\n\nReference: torch.logit.");
+  add_forms<&InFloat<&sinc>::call>(rows, "sinc", "input",
+                                   "sin(pi * x) / (pi * x), and 1 at 0.\n\nReference: torch.sinc.");
+  add_forms<&InFloat<&logit>::call>(rows, "logit", "input, eps=None",
+                                    "log(x / (1 - x)), of x within [eps, 1 - eps].\n\nReference: torch.logit.");
   rows.push_back(op<&polygamma>("polygamma", "n, input",
                                 "The n-th derivative of digamma().\n\nReference: torch.polygamma.", kFunction));
   rows.push_back(op<&polygamma_method>("polygamma", "input, n", "polygamma(n, input).", kMethod));
   rows.push_back(op<&polygamma_>("polygamma_", "input, n", "In-place form of polygamma().", kMethod));
 }
 void add_activations(std::vector<Op>& rows) {
-  add_function<&softshrink>(rows, "softshrink", "input, lambd=0.5",
-                            "x nearer to 0 by lambd, and 0 within.\n\nReference: torch.nn.functional.softshrink.",
-                            kFunction);
+  add_function<&InFloat<&softshrink>::call>(
+      rows, "softshrink", "input, lambd=0.5",
+      "x nearer to 0 by lambd, and 0 within.\n\nReference: torch.nn.functional.softshrink.", kFunction);
   add_function<&hardshrink>(rows, "hardshrink", "input, lambd=0.5",
                             "x, and 0 within [-lambd, lambd].\n\nReference: torch.hardshrink.");
-  add_function<&tanhshrink>(rows, "tanhshrink", "input", "x - tanh(x).\n\nReference: torch.nn.functional.tanhshrink.",
-                            kFunction);
+  add_function<&InFloat<&tanhshrink>::call>(rows, "tanhshrink", "input",
+                                            "x - tanh(x).\n\nReference: torch.nn.functional.tanhshrink.", kFunction);
   add_function<&threshold>(rows, "threshold", "input, threshold, value",
                            "x where it is larger than the threshold, else value.\n\nReference: torch.threshold.",
                            kFunction);
   add_function<&relu6>(rows, "relu6", "input", "x within [0, 6].\n\nReference: torch.nn.functional.relu6.", kFunction);
-  add_function<&selu>(rows, "selu", "input", "Scaled elu (Klambauer et al. 2017).\n\nReference: torch.selu.",
-                      kFunction);
-  add_function<&celu>(rows, "celu", "input, alpha=1.0",
-                      "x, or alpha * (exp(x / alpha) - 1) below 0 (Barron 2017).\n\nReference: torch.celu.", kFunction);
-  add_function<&hardsigmoid>(
+  add_function<&InFloat<&selu>::call>(rows, "selu", "input",
+                                      "Scaled elu (Klambauer et al. 2017).\n\nReference: torch.selu.", kFunction);
+  add_function<&InFloat<&celu>::call>(
+      rows, "celu", "input, alpha=1.0",
+      "x, or alpha * (exp(x / alpha) - 1) below 0 (Barron 2017).\n\nReference: torch.celu.", kFunction);
+  add_function<&InFloat<&hardsigmoid>::call>(
       rows, "hardsigmoid", "input",
       "relu6(x + 3) / 6 (Courbariaux et al. 2015).\n\nReference: torch.nn.functional.hardsigmoid.", kFunction);
-  add_function<&hardswish>(rows, "hardswish", "input",
-                           "x * hardsigmoid(x) (Howard et al. 2019).\n\nReference: torch.nn.functional.hardswish.",
-                           kFunction);
+  add_function<&InFloat<&hardswish>::call>(
+      rows, "hardswish", "input",
+      "x * hardsigmoid(x) (Howard et al. 2019).\n\nReference: torch.nn.functional.hardswish.", kFunction);
   add_function<&prelu>(
       rows, "prelu", "input, weight",
       "x, or weight * x below 0; one weight, or one per channel (He et al. 2015).\n\nRaises: ShapeError for "
       "another number of weights.\nReference: torch.prelu.");
-  add_function<&glu>(
+  add_function<&InFloat<&glu>::call>(
       rows, "glu", "input, dim=-1",
       "The first half along dim times sigmoid of the second (Dauphin et al. 2017).\n\nRaises: ShapeError "
       "for an odd size.\nReference: torch.nn.functional.glu.",
@@ -210,9 +220,11 @@ void add_activations(std::vector<Op>& rows) {
 void add_special(std::vector<Op>& rows) {
   add_function<&xlog1py>(rows, "_xlog1py", "input, other", "input * log1p(other), and 0 where input is 0.", kFunction);
   add_function<&zeta_of>(rows, "_zeta", "input, other", "Hurwitz zeta function.", kFunction);
-  add_function<&entr>(rows, "_entr", "input", "-x * log(x), 0 at 0, -inf below.", kFunction);
-  add_function<&ndtr>(rows, "_ndtr", "input", "Distribution function of the normal distribution.", kFunction);
-  add_function<&ndtri>(rows, "_ndtri", "input", "Inverse of ndtr().", kFunction);
+  add_function<&InFloat<&entr>::call>(rows, "_entr", "input", "-x * log(x), 0 at 0, -inf below.", kFunction);
+  add_function<&InFloat<&ndtr>::call>(rows, "_ndtr", "input", "Distribution function of the normal distribution.",
+                                      kFunction);
+  add_function<&InFloat<&ndtri>::call>(rows, "_ndtri", "input", "Inverse of ndtr(); near 0 as exact as 2 * x - 1.",
+                                       kFunction);
 }
 
 }  // namespace
