@@ -38,7 +38,7 @@ class Child:
 
     def __init__(self, library: str, options: argparse.Namespace, precision: str = "usual"):
         command = [sys.executable, str(HERE / "worker.py")]
-        command += [library, str(options.threads), precision]
+        command += [library, str(options.threads), precision, options.device]
         if options.cases:
             command.append(options.cases)
         self.library = library
@@ -193,6 +193,8 @@ def run_case(
     result |= {
         key: getattr(case, key) for key in ("name", "group", "at_least", "peer", "bytes", "flops")
     }
+    if options.device != "cpu":  # what is wanted was set for the CPU
+        result["at_least"] = 1
     errors = {name: m["error"] for name, m in result["libraries"].items() if "error" in m}
     if errors:
         result["error"] = "; ".join(f"{name}: {text}" for name, text in errors.items())
@@ -215,6 +217,7 @@ def parse_arguments(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--rounds", type=int, help="samples per library and case")
     parser.add_argument("--sample", type=float, help="seconds of a sample")
     parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--device", default="cpu", help="cuda: on a GPU, beside the first peer's")
     parser.add_argument(
         "--libraries",
         default="bolide,torch,numpy,jax,mlx",
@@ -244,6 +247,7 @@ def main(arguments: list[str] | None = None) -> int:
         "subject": options.subject,
         "peers": options.peers,
         "threads": options.threads,
+        "device": options.device,
         "rounds": options.rounds,
         "cpu": report.cpu_name(),
         "cpus": len(os.sched_getaffinity(0)),
@@ -251,21 +255,25 @@ def main(arguments: list[str] | None = None) -> int:
         "python": platform.python_version(),
     }
     needs_limits = any(case.bytes or case.flops for case in cases)
-    before = measure_limits(options.threads) if needs_limits else None
+    on_cpu = options.device == "cpu"
+    before = measure_limits(options.threads) if needs_limits and on_cpu else None
     children = {name: Child(name, options) for name in (options.subject, *options.peers)}
     compared = {case.peer for case in cases if case.statement} & set(options.peers)
     precise = {name: Child(name, options, "precise") for name in compared}
     try:
         run["libraries"] = {name: child.ask("describe") for name, child in children.items()}
         run["results"] = []
+        if needs_limits and not on_cpu and options.peers:
+            before = children[options.peers[0]].ask("limits")
         for case in cases:
             print(f"{case.name} ...", file=sys.stderr, flush=True)
             run["results"].append(run_case(case, children, precise, options))
     finally:
         for child in (*children.values(), *precise.values()):
             child.close()
-    run["limits"] = None
-    if before and (after := measure_limits(options.threads)):  # other work only ever lowers them
+    run["limits"] = before
+    if before and on_cpu and (after := measure_limits(options.threads)):
+        # other work only ever lowers them
         run["limits"] = {name: max(before[name], after[name]) for name in before}
     for result in run["results"]:
         report.judge(result, options.subject, run["limits"])

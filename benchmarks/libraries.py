@@ -20,10 +20,11 @@ class Library:
     """A library under test: its module, and how arrays go in and out.
 
     precise: floating-point numbers are float64, for what float32 results are compared with.
+    device: where tensors are made, with PyTorch's names; the other libraries choose their own.
     """
 
-    def __init__(self, name: str, threads: int, precise: bool = False):
-        self.name, self.precise = name, precise
+    def __init__(self, name: str, threads: int, precise: bool = False, device: str = "cpu"):
+        self.name, self.precise, self.device = name, precise, device
         self.module: Any = importlib.import_module(MODULES.get(name, name))
         self.follows_pytorch = name not in ("numpy", *MODULES)
         if hasattr(self.module, "set_num_threads"):
@@ -43,13 +44,21 @@ class Library:
             return array
         if self.name in MODULES:
             return self.module.asarray(array) if self.name == "jax" else self.module.array(array)
-        return self.module.from_numpy(array)
+        tensor = self.module.from_numpy(array)
+        return tensor if self.device == "cpu" else tensor.to(self.device)
 
     def array(self, tensor: Any) -> np.ndarray:
-        """The values of a result."""
+        """The values of a result; of several tensors, stacked."""
+        if isinstance(tensor, tuple):
+            return np.stack([self.array(part) for part in tensor])
         if hasattr(tensor, "detach"):
-            tensor = tensor.detach().numpy()
+            tensor = tensor.detach().cpu().numpy()
         return np.asarray(tensor)
+
+    def wait(self) -> None:
+        """Until the device has done what it was asked to."""
+        if self.device != "cpu" and self.follows_pytorch:
+            self.module.cuda.synchronize()
 
     def describe(self) -> dict[str, str]:
         """Version, threads asked for and instructions used, as the library itself says."""
@@ -63,6 +72,8 @@ class Library:
             facts["isa"] = self.module.backends.cpu.get_cpu_capability().lower()
         elif self.name == "bolide":
             facts["isa"] = importlib.import_module("bolide._C")._cpu_isa()
+        if self.device != "cpu" and self.follows_pytorch:
+            facts["device"] = self.module.cuda.get_device_name()
         return facts
 
 

@@ -59,10 +59,20 @@ macro(bolide_add_cuda_library)
   target_include_directories(bolide_cuda_options SYSTEM INTERFACE ${CMAKE_CUDA_TOOLKIT_INCLUDE_DIRECTORIES})
   target_compile_definitions(bolide_cuda_options INTERFACE BOLIDE_ISA=cuda)
   # sm_80 and sm_90a as machine code; PTX of plain compute_90 (90a's runs on nothing newer) for what comes later.
+  set(BOLIDE_CUDA_TARGETS 80 90a 90-virtual CACHE STRING "GPUs to compile for: one is quicker, while developing")
+  set(targets)
+  foreach(gpu ${BOLIDE_CUDA_TARGETS})
+    string(REPLACE "-virtual" "" architecture ${gpu})
+    string(REGEX MATCH "virtual" virtual ${gpu})
+    set(code sm_${architecture})
+    if(virtual)
+      set(code compute_${architecture})
+    endif()
+    list(APPEND targets -gencode=arch=compute_${architecture},code=${code})
+  endforeach()
   target_compile_options(bolide_cuda_options INTERFACE $<$<COMPILE_LANGUAGE:CUDA>:
     --expt-relaxed-constexpr -compress-mode=size -Xcompiler=-Wall,-Wextra,-fwrapv,-ffp-contract=off,-fno-strict-aliasing
-    --fmad=false -gencode=arch=compute_80,code=sm_80 -gencode=arch=compute_90a,code=sm_90a
-    -gencode=arch=compute_90,code=compute_90>)
+    --fmad=false ${targets}>)
   set_target_properties(bolide_cuda PROPERTIES CUDA_ARCHITECTURES OFF CUDA_RUNTIME_LIBRARY Static)
   bolide_add_cuda_objects(bolide_cuda)
   bolide_place_in_package(bolide_cuda)

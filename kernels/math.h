@@ -1,7 +1,7 @@
 // math.h - the functions that formulas of the op table may call.
 //
-// float: branch-free polynomials (coefficients by fit.py) that the compiler vectorises; on a GPU the CUDA
-// library. double: the C library, exact and slow. Errors in ULP: docs/accuracy.md.
+// float: branch-free polynomials (coefficients by fit.py) that the compiler vectorises; on a GPU the CUDA library, on
+// the emulated one the C library in its place. double: the C library, exact and slow. Errors in ULP: docs/accuracy.md.
 // To add one: a function of Num, constrained to numbers (Num<T> or `Numeric` in its signature), so that the
 // search for saved tensors and the compiler's errors stay at the line of the table.
 #pragma once
@@ -9,6 +9,10 @@
 #include <limits>
 
 #include "kernels/num.h"
+
+#if defined(__CUDA_ARCH__) || defined(BOLIDE_CUDA_EMULATION)
+#define BOLIDE_SCALAR_LIBRARY 1  // one number at a time: the library's functions, right for arguments of any size
+#endif
 
 namespace bolide::inline BOLIDE_ISA {
 
@@ -72,7 +76,7 @@ BOLIDE_ROUNDING(round, std::nearbyint)  // half to even
 BOLIDE_MATH sign(Num<T> x) { return select(x > 0, 1, select(x < 0, -1, x)); }
 
 // Division with Python's signs: the remainder has the sign of the divisor. Integer division by zero gives 0.
-#if defined(__CUDA_ARCH__)
+#if defined(BOLIDE_SCALAR_LIBRARY)
 template <class T>
 inline constexpr bool kRemainderInDouble = false;
 #else
@@ -123,7 +127,7 @@ BOLIDE_MATH shift_right(Num<T> a, Num<T> b) {
   BOLIDE_LIBRARY(T, tanh) BOLIDE_LIBRARY(T, erf) BOLIDE_LIBRARY(T, sin) BOLIDE_LIBRARY(T, cos) \
   BOLIDE_LIBRARY(T, atan)
 BOLIDE_LIBRARY_ALL(double)
-#if defined(__CUDA_ARCH__)
+#if defined(BOLIDE_SCALAR_LIBRARY)
 BOLIDE_LIBRARY_ALL(float)
 #else
 #define BOLIDE_FLOAT BOLIDE_FN Num<float>

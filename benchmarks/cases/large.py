@@ -14,7 +14,7 @@ def _names(library):
     a, b, c = (library.tensor(rng.standard_normal(COUNT, dtype=np.float32)) for _ in range(3))
     names = {"a": a, "b": b, "c": c, "lib": library.module}
     if library.follows_pytorch:
-        names["out"] = library.module.empty(COUNT)
+        names["out"] = library.module.empty(COUNT, device=library.device)
         names["gelu"] = library.functional.gelu
     elif library.name == "numpy":
         names["out"] = np.empty_like(a)

@@ -37,7 +37,7 @@ def _empty(library):
 
 def _chain(library):
     x = library.tensor(np.linspace(-1, 1, 8, dtype=np.float32)).requires_grad_()
-    tanh, ones = library.module.tanh, library.module.ones(8)
+    tanh, ones = library.module.tanh, library.module.ones(8, device=library.device)
 
     def step():
         y = x

@@ -39,7 +39,7 @@ def _training(make_model, make_optimizer, make_data, loss_name):
     def names(library):
         lib, functional = library.module, library.functional
         rng = np.random.default_rng(3)
-        model = make_model(lib.nn)
+        model = make_model(lib.nn).to(library.device)
         with lib.no_grad():
             for p in model.parameters():
                 bound = 1 / np.sqrt(p.shape[-1] if p.ndim < 4 else p.shape[1] * 9)

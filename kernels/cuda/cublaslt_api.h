@@ -39,11 +39,14 @@ enum class DescAttribute : int { TransposeA = 3, TransposeB = 4, Epilogue = 7, B
 enum class LayoutAttribute : int { BatchCount = 5, BatchStride = 6 };
 enum class PreferenceAttribute : int {
   MaxWorkspaceBytes = 1,
+  ReductionSchemes = 3,
   AlignmentA = 5,
   AlignmentB = 6,
   AlignmentC = 7,
   AlignmentD = 8
 };
+// How the parts of a sum are added where a product is cut along k: in the type it is computed in, or in the result's.
+enum class ReductionScheme : uint32_t { None = 0, ComputeType = 2 };
 struct Algorithm {
   uint64_t data[8];
 };
@@ -113,6 +116,9 @@ BOLIDE_SAME(DescAttribute::BiasPointer, CUBLASLT_MATMUL_DESC_BIAS_POINTER);
 BOLIDE_SAME(LayoutAttribute::BatchCount, CUBLASLT_MATRIX_LAYOUT_BATCH_COUNT);
 BOLIDE_SAME(LayoutAttribute::BatchStride, CUBLASLT_MATRIX_LAYOUT_STRIDED_BATCH_OFFSET);
 BOLIDE_SAME(PreferenceAttribute::MaxWorkspaceBytes, CUBLASLT_MATMUL_PREF_MAX_WORKSPACE_BYTES);
+BOLIDE_SAME(PreferenceAttribute::ReductionSchemes, CUBLASLT_MATMUL_PREF_REDUCTION_SCHEME_MASK);
+BOLIDE_SAME(ReductionScheme::None, CUBLASLT_REDUCTION_SCHEME_NONE);
+BOLIDE_SAME(ReductionScheme::ComputeType, CUBLASLT_REDUCTION_SCHEME_COMPUTE_TYPE);
 BOLIDE_SAME(PreferenceAttribute::AlignmentA, CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_A_BYTES);
 BOLIDE_SAME(PreferenceAttribute::AlignmentB, CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_B_BYTES);
 BOLIDE_SAME(PreferenceAttribute::AlignmentC, CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_C_BYTES);

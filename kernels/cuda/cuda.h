@@ -48,20 +48,21 @@ void launch(const char* op, void (*kernel)(P...), dim3 grid, dim3 block, StreamH
 inline constexpr int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
 // Blocks for a kernel whose threads take `per_thread` elements a turn and walk on by the size of the grid.
-// 16 blocks of 256 for each of an H200's 132 multiprocessors; the device does not change what is computed.
+// At most 16 blocks of 256 for each of an H200's 132 multiprocessors, unless asked for more; the device does not change
+// what is computed.
 inline constexpr int kThreads = 256;
 inline constexpr int64_t kMostBlocks = 132 * 16;
 struct Walk {
   dim3 grid, block;
-  explicit Walk(int64_t n, int64_t per_thread = 1)
-      : grid(unsigned(threads(n, per_thread) > kThreads ? blocks(n, per_thread) : n > 0)),
+  explicit Walk(int64_t n, int64_t per_thread = 1, int64_t most_blocks = kMostBlocks)
+      : grid(unsigned(threads(n, per_thread) > kThreads ? blocks(n, per_thread, most_blocks) : n > 0)),
         block(unsigned(threads(n, per_thread) > kThreads ? kThreads : ceil_div(threads(n, per_thread), 32) * 32)) {}
 
  private:
   static int64_t threads(int64_t n, int64_t per_thread) { return ceil_div(n, per_thread); }
-  static int64_t blocks(int64_t n, int64_t per_thread) {
+  static int64_t blocks(int64_t n, int64_t per_thread, int64_t most) {
     const int64_t all = ceil_div(threads(n, per_thread), kThreads);
-    return all < kMostBlocks ? all : kMostBlocks;
+    return all < most ? all : most;
   }
 };
 // The thread's place in the whole grid, and how many threads there are.

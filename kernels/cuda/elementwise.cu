@@ -1,4 +1,5 @@
-// elementwise.cu - chooses the kernel for a call: dense where every array is, strided for all else.
+// elementwise.cu - chooses the kernel for a call: packs where arrays are dense or broadcast evenly, strided for all else.
+#include <algorithm>
 #include <cstring>
 
 #include "kernels/cuda/cuda_kernels.h"
@@ -67,18 +68,44 @@ DType out_dtype(Result result, DType storage) {
   return result == Result::boolean ? DType::Bool : result == Result::real ? real_type(storage) : storage;
 }
 
-// The storage type of a call whose arrays are all dense and of one type that a dense kernel knows.
+// The storage type of a call whose arrays are all of one type that a dense kernel knows.
 bool find_dense_storage(const ElementwiseCall& call, const StridedArguments& a, Result result, DType* storage) {
-  if (!a.layout.is_dense(kMaxSlots)) return false;
   bool found = false;
   for (int s = 0; s < kMaxSlots; s++) {
     if (a.slots[s].source != Source::Array) continue;
     if (!found) found = true, *storage = a.slots[s].dtype;
-    if (a.slots[s].dtype != *storage || !a.layout.is_dense(s)) return false;
+    if (a.slots[s].dtype != *storage) return false;
   }
   if (!found && result == Result::same) found = true, *storage = call.out.dtype;
   return found && dense_table(*storage) && compute_type(*storage) == call.compute &&
          call.out.dtype == out_dtype(result, *storage);
+}
+
+bool all_dense(const StridedArguments& a) {
+  bool dense = a.layout.is_dense(kMaxSlots);
+  for (int s = 0; s < kMaxSlots; s++) dense &= a.slots[s].source != Source::Array || a.layout.is_dense(s);
+  return dense;
+}
+// Can arrays that are not dense be read in packs of so many elements? Along the last dimension all must be adjacent or
+// stand still, and packs must lie on 16 bytes, wherever the other dimensions lead.
+bool find_packs(const StridedArguments& strided, int64_t pack, DenseArguments* a) {
+  const Layout<kMaxSlots + 1>& layout = strided.layout;
+  const int last = layout.rank - 1;
+  if (last < 0 || layout.rank > PackPlaces::kMaxRank || layout.shape[last] % pack != 0 || !layout.small) return false;
+  for (int d = 0; d <= last; d++) a->places.dividers[d] = Divider(d == last ? layout.shape[d] / pack : layout.shape[d]);
+  for (int s = 0; s <= kMaxSlots; s++) {
+    if (s < kMaxSlots && a->slots[s].source != Source::Array) continue;
+    const int64_t step = layout.strides[s][last];
+    if (step != 1 && (step != 0 || s == kMaxSlots)) return false;
+    if (step == 0) a->still |= uint8_t(1 << s);
+    for (int d = 0; d < last; d++) {
+      if (step == 1 && layout.strides[s][d] % pack != 0) return false;
+      a->places.strides[s][d] = layout.strides[s][d];
+    }
+    a->places.strides[s][last] = step * pack;
+  }
+  a->places.rank = layout.rank;
+  return true;
 }
 
 bool run_dense(const ElementwiseCall& call, const StridedArguments& strided, Result result) {
@@ -87,13 +114,16 @@ bool run_dense(const ElementwiseCall& call, const StridedArguments& strided, Res
   const FormulaLaunchers& formula = formula_of(call, storage);
   if (!formula.dense) return false;
   DenseArguments a;
+  const int64_t pack = 16 / item_size(storage);
   a.out = strided.out, a.count = strided.layout.count;
   // As many results as a pack of operands has elements, of their own size.
-  a.aligned = is_aligned(a.out, size_t(16 / item_size(storage) * item_size(call.out.dtype)));
-  for (int s = 0; s < kMaxSlots; s++) {
-    a.slots[s] = strided.slots[s];
-    if (a.slots[s].source == Source::Array) a.aligned &= is_aligned(a.slots[s].data, 16);
-  }
+  a.aligned = is_aligned(a.out, size_t(pack * item_size(call.out.dtype)));
+  std::copy_n(strided.slots, kMaxSlots, a.slots);
+  const bool dense = all_dense(strided);
+  if (!dense && !find_packs(strided, pack, &a)) return false;
+  for (int s = 0; s < kMaxSlots; s++)
+    if (a.slots[s].source == Source::Array && !(a.still >> s & 1)) a.aligned &= is_aligned(a.slots[s].data, 16);
+  if (!dense && !a.aligned) return false;
   formula.dense(a, call.stream);
   return true;
 }

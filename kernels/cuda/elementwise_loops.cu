@@ -3,7 +3,8 @@
 //   nvcc ... -DBOLIDE_STORED=BF16 -DBOLIDE_COMPUTE=float -DBOLIDE_TABLE=bf16 -c elementwise_loops.cu
 //
 // A formula is an op's forward or the gradient of one input. Two kernels for each: dense reads arrays of the storage
-// type in packs of 16 bytes; strided takes any mixture of dtypes and layouts, one element at a time. The strided one
+// type in packs of 16 bytes, broadcast ones too; strided takes any mixture of dtypes and layouts, one element at a time.
+// The strided one
 // depends on the compute type alone, so that only the object whose storage is the compute type itself has it.
 #include "kernels/cuda/elementwise_loops.cuh"
 #include "kernels/cuda/numbers.cuh"
@@ -65,10 +66,19 @@ __device__ inline void compute_pack(const DenseArguments& a, const X* constants,
   using Result = std::conditional_t<F::kBool, bool, std::conditional_t<std::is_same_v<Number, C>, S, Number>>;
   X x[N][F::kSlots];
   const bool whole = a.aligned && i + N <= a.count;
+  int64_t at[kMaxSlots + 1];
+  if (a.places.rank > 0) a.places.place(i / N, at);
+  else
+    for (int64_t& element : at) element = i;
   unrolled<F::kSlots>([&](auto s) {
     if constexpr (F::template reads<s.value>()) {
       if (a.slots[s.value].source == Source::Array) {
-        const S* p = static_cast<const S*>(a.slots[s.value].data) + i;
+        const S* p = static_cast<const S*>(a.slots[s.value].data) + at[s.value];
+        if (a.still >> s.value & 1) {
+          const X one = load_as<C>(*p);
+          BOLIDE_UNROLL for (int j = 0; j < N; j++) x[j][s.value] = one;
+          return;
+        }
         Pack<S, N> pack = {};
         if (whole) pack = *reinterpret_cast<const Pack<S, N>*>(p);
         else
@@ -80,7 +90,7 @@ __device__ inline void compute_pack(const DenseArguments& a, const X* constants,
     }
     BOLIDE_UNROLL for (int j = 0; j < N; j++) x[j][s.value] = constants[s.value];
   });
-  Result* q = static_cast<Result*>(a.out) + i;
+  Result* q = static_cast<Result*>(a.out) + at[kMaxSlots];
   Pack<Result, N> pack;
   BOLIDE_UNROLL for (int j = 0; j < N; j++) pack.v[j] = store_as<Result>(result_of<F>(x[j]));
   if (whole) *reinterpret_cast<Pack<Result, N>*>(q) = pack;
@@ -118,7 +128,7 @@ __global__ void __launch_bounds__(kThreads) strided_kernel(BOLIDE_ARGUMENTS(Stri
 
 template <class F>
 void launch_dense(const DenseArguments& a, StreamHandle stream) {
-  const Walk walk(a.count, kPack<S>);
+  const Walk walk(a.count, kPack<S>, int64_t(1) << 22);  // a pack a thread: the last ones end together
   launch(F::kName, dense_kernel<F>, walk.grid, walk.block, stream, a);
 }
 template <class F>

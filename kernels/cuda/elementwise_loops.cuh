@@ -35,12 +35,32 @@ struct Slot {
     else return number.i64;
   }
 };
-// Every array dense, of the object's storage type; the result too, or bool for a comparison, or a complex type's real.
+// Where the packs of broadcast arrays start, in elements: the dimensions that are left when the last is cut into packs.
+struct PackPlaces {
+  static constexpr int kMaxRank = 4;
+  int rank = 0;  // 0: pack after pack in every array
+  Divider dividers[kMaxRank];
+  int64_t strides[kMaxSlots + 1][kMaxRank] = {};
+
+  __device__ void place(int64_t pack, int64_t (&at)[kMaxSlots + 1]) const {
+    for (int s = 0; s <= kMaxSlots; s++) at[s] = 0;
+    uint32_t rest = uint32_t(pack);
+    for (int d = rank - 1; d >= 0; d--) {
+      const uint32_t quotient = d > 0 ? dividers[d].divide(rest) : 0, index = rest - quotient * dividers[d].size;
+      rest = quotient;
+      BOLIDE_UNROLL for (int s = 0; s <= kMaxSlots; s++) at[s] += int64_t(index) * strides[s][d];
+    }
+  }
+};
+// Arrays of the object's storage type, read in packs; the result too, or bool for a comparison, or a complex type's
+// real. Dense ones, or (places.rank > 0) ones that along the last dimension are adjacent or stand still.
 struct DenseArguments {
   Slot slots[kMaxSlots];
   void* out = nullptr;
   int64_t count = 0;
-  bool aligned = false;  // all arrays on 16 bytes, so that they are read in packs
+  bool aligned = false;  // all packs on 16 bytes, so that they are read at once
+  uint8_t still = 0;     // by slot: one number for a pack
+  PackPlaces places;
 };
 // Any dtype and layout. Operand kMaxSlots of the layout is the result.
 struct StridedArguments {

@@ -7,7 +7,7 @@
 #include "kernels/cuda/cuda_kernels.h"
 #include "kernels/cuda/fault.cuh"
 #include "kernels/cuda/layout.cuh"
-#include "kernels/cuda/numbers.cuh"
+#include "kernels/cuda/rows.cuh"
 #include "kernels/cuda/scratch.h"
 
 namespace bolide::inline BOLIDE_ISA {
@@ -177,23 +177,20 @@ struct OffsetArguments {
   Fault found;
   long long* first_bad = nullptr;  // the smallest of element * kMaxRank + key
 };
-__global__ void __launch_bounds__(kThreads) offsets_kernel(BOLIDE_ARGUMENTS(OffsetArguments, a)) {
-  for (int64_t i = thread_of_grid(); i < a.layout.count; i += threads_of_grid()) {
-    int64_t at[kKeys + 1];
-    a.layout.place(i, at);
-    int64_t offset = a.first_key ? a.offsets[i] : at[kKeys];
-    for (int k = 0; k < a.keys && offset >= 0; k++) {
-      const int64_t index = load_any<int64_t>(a.data[k], a.dtype[k], at[k]), size = a.sizes[k];
-      if (index < (a.wraps ? -size : 0) || index >= size) {
-        atomicMin(a.first_bad, static_cast<long long>(i * kMaxRank + a.first_key + k));
-        offset = -1;
-      } else offset += (index < 0 ? index + size : index) * a.strides[k];
-    }
-    a.offsets[i] = offset;
+// Writes the offset of element i. The element and the key that is out of range, or kNoneBad.
+__device__ inline int64_t write_offset(const OffsetArguments& a, int64_t i) {
+  int64_t at[kKeys + 1], bad = kNoneBad;
+  a.layout.place(i, at);
+  int64_t offset = a.first_key ? a.offsets[i] : at[kKeys];
+  for (int k = 0; k < a.keys && offset >= 0; k++) {
+    const int64_t index = load_any<int64_t>(a.data[k], a.dtype[k], at[k]), size = a.sizes[k];
+    if (index < (a.wraps ? -size : 0) || index >= size) offset = -1, bad = i * kMaxRank + a.first_key + k;
+    else offset += (index < 0 ? index + size : index) * a.strides[k];
   }
+  a.offsets[i] = offset;
+  return bad;
 }
-__global__ void report_kernel(BOLIDE_ARGUMENTS(OffsetArguments, a)) {
-  const int64_t found = *a.first_bad;
+__device__ inline void report_bad(const OffsetArguments& a, int64_t found) {
   const int k = int(found % kMaxRank) - a.first_key;
   if (found == kNoneBad || k < 0 || k >= a.keys) return;
   int64_t at[kKeys + 1];
@@ -202,6 +199,23 @@ __global__ void report_kernel(BOLIDE_ARGUMENTS(OffsetArguments, a)) {
   fault.value = load_any<int64_t>(a.data[k], a.dtype[k], at[k]);
   fault.low = a.wraps ? -a.sizes[k] : 0, fault.high = a.sizes[k] - 1;
   report_fault(a.fault, fault);
+}
+__global__ void __launch_bounds__(kThreads) offsets_kernel(BOLIDE_ARGUMENTS(OffsetArguments, a)) {
+  for (int64_t i = thread_of_grid(); i < a.layout.count; i += threads_of_grid()) {
+    const int64_t bad = write_offset(a, i);
+    if (bad != kNoneBad) atomicMin(a.first_bad, static_cast<long long>(bad));
+  }
+}
+__global__ void report_kernel(BOLIDE_ARGUMENTS(OffsetArguments, a)) { report_bad(a, *a.first_bad); }
+
+// Few offsets, by one block, which reports by itself: a launch is what costs.
+constexpr int64_t kFew = 2048;
+__global__ void __launch_bounds__(kTeam) few_offsets_kernel(BOLIDE_ARGUMENTS(OffsetArguments, a)) {
+  BOLIDE_SHARED(int64_t, partial, [kTeam / kWarp]);
+  int64_t bad = kNoneBad;
+  for (int64_t i = threadIdx.x; i < a.layout.count; i += blockDim.x) bad = Least::combine(bad, write_offset(a, i));
+  bad = team_combine<Least>(bad, partial);
+  if (threadIdx.x == 0) report_bad(a, bad);
 }
 
 OffsetArguments offset_arguments(const IndexOffsetsCall& call, int first_key) {
@@ -236,17 +250,22 @@ void index(const IndexCall& call) {
 
 void index_offsets(const IndexOffsetsCall& call) {
   const Scratch first_bad(sizeof(long long), call.stream);
-  {
-    const DeviceScope scope(call.stream.device);
-    check_cuda(cudaMemsetAsync(first_bad.as<void>(), 0x7f, sizeof(long long), stream_of(call.stream)), "index");
-  }
   int first_key = 0;
   do {  // once where there is no key, as for a tensor without dimensions: all offsets are 0
     OffsetArguments a = offset_arguments(call, first_key);
-    a.first_bad = first_bad.as<long long>();
-    const Walk walk(a.layout.count);
-    launch("index", offsets_kernel, walk.grid, walk.block, call.stream, a);
-    launch("index", report_kernel, dim3(1), dim3(1), call.stream, a);
+    if (a.layout.count > 0 && a.layout.count <= kFew) {
+      const dim3 team(unsigned(a.layout.count > kWarp ? kTeam : kWarp));
+      launch("index", few_offsets_kernel, dim3(1), team, call.stream, a);
+    } else if (a.layout.count > 0) {
+      a.first_bad = first_bad.as<long long>();
+      const Walk walk(a.layout.count);
+      if (first_key == 0) {
+        const DeviceScope scope(call.stream.device);
+        check_cuda(cudaMemsetAsync(a.first_bad, 0x7f, sizeof(long long), stream_of(call.stream)), "index");
+      }
+      launch("index", offsets_kernel, walk.grid, walk.block, call.stream, a);
+      launch("index", report_kernel, dim3(1), dim3(1), call.stream, a);
+    }
     first_key += kKeys;
   } while (first_key < call.keys);
 }

@@ -121,6 +121,7 @@ Choice ask_heuristic(const Product& p, void* desc, void* a, void* b, void* c) {
     check_lt(f.preference_set(preference.value, which, &value, sizeof value));
   };
   set(lt::PreferenceAttribute::MaxWorkspaceBytes, uint64_t(kMaxWorkspace));
+  set(lt::PreferenceAttribute::ReductionSchemes, lt::ReductionScheme::ComputeType);  // halfs add up in float32, always
   set(lt::PreferenceAttribute::AlignmentA, Product::alignment(p.b.data));  // cuBLASLt's A is our b
   set(lt::PreferenceAttribute::AlignmentB, Product::alignment(p.a.data));
   set(lt::PreferenceAttribute::AlignmentC, Product::alignment(p.call.c));
@@ -216,7 +217,8 @@ void float_product(MatmulCall call, lt::DataType type) {
   if (call.batch == 1) call.a_batch = call.b_batch = 0;
   const Side side_a{call.a, false, call.m, call.k, 0, call.a_batch},
       side_b{call.b, false, call.k, call.n, 0, call.b_batch};
-  Product p{call, side_a, side_b, type, call.bias && type != lt::DataType::F64, call.accumulate};
+  // An epilogue knows no float64 bias, and to half types it may add the bias after it has rounded the sum.
+  Product p{call, side_a, side_b, type, call.bias && type == lt::DataType::F32, call.accumulate};
   if (call.m == 1) p.call.c_row = call.n;
   std::optional<DenseCopy> dense_a, dense_b;
   if (!find_side(p.a, call.a_row, call.a_column)) dense_a.emplace(call, p.a, call.a_row, call.a_column);

@@ -122,6 +122,8 @@ __device__ inline typename Op::State state_at(const Arguments<Op>& a, int64_t r,
   }
 }
 
+constexpr int kInFlight = 4;  // packs, or elements of a column, that a thread asks for before it uses the first
+
 // This thread's part of [begin, end): packs in turn. A pack that lies on 16 bytes is read at once, any other by
 // element; the order is the same, so that an array's address does not change its sum.
 template <class Op, class From>
@@ -136,7 +138,18 @@ __device__ inline typename Op::State thread_part(const Arguments<Op>& a, int64_t
     const int64_t size = kPer > 1 ? 16 / kPer : 0;
     const char* first = static_cast<const char*>(a.in) + base * size;
     const bool packed = kPer > 1 && a.dense && reinterpret_cast<uintptr_t>(first + begin * size) % 16 == 0;
-    for (int64_t i = begin + int64_t(threadIdx.x) * kPer; i < end; i += int64_t(blockDim.x) * kPer) {
+    const int64_t step = int64_t(blockDim.x) * kPer;
+    int64_t i = begin + int64_t(threadIdx.x) * kPer;
+    for (; packed && i + (kInFlight - 1) * step + kPer <= end; i += kInFlight * step) {
+      Pack<char, 16> packs[kInFlight];
+      BOLIDE_UNROLL for (int k = 0; k < kInFlight; k++) packs[k] =
+          *reinterpret_cast<const Pack<char, 16>*>(first + (i + k * step) * size);
+      BOLIDE_UNROLL for (int k = 0; k < kInFlight; k++) {
+        BOLIDE_UNROLL for (int j = 0; j < kPer; j++) state =
+            Op::combine(state, Op::map(From::load(&packs[k], a.in_dtype, j), shift, i + k * step + j));
+      }
+    }
+    for (; i < end; i += step) {
       if (packed && i + kPer <= end) {
         const Pack<char, 16> pack = *reinterpret_cast<const Pack<char, 16>*>(first + i * size);
         BOLIDE_UNROLL for (int j = 0; j < kPer; j++) state =
@@ -183,8 +196,19 @@ __global__ void __launch_bounds__(kThreads) column_kernel(BOLIDE_ARGUMENTS(Argum
   auto total = Op::first();
   for (int64_t i = begin; i < end;) {
     auto some = Op::first();
-    for (const int64_t stop = i + 64 < end ? i + 64 : end; i < stop; i++)
-      some = Op::combine(some, state_at<Op, From>(a, r, at[0], i, shift));
+    const int64_t stop = i + 64 < end ? i + 64 : end;
+    if constexpr (!std::is_same_v<From, States>) {
+      if (a.reduced.rank <= 1) {
+        const int64_t step = a.reduced.rank ? a.reduced.strides[0][0] : 0;
+        for (; i + 2 * kInFlight <= stop; i += 2 * kInFlight) {
+          C x[2 * kInFlight];
+          BOLIDE_UNROLL for (int k = 0; k < 2 * kInFlight; k++) x[k] =
+              From::load(a.in, a.in_dtype, at[0] + (i + k) * step);
+          BOLIDE_UNROLL for (int k = 0; k < 2 * kInFlight; k++) some = Op::combine(some, Op::map(x[k], shift, i + k));
+        }
+      }
+    }
+    for (; i < stop; i++) some = Op::combine(some, state_at<Op, From>(a, r, at[0], i, shift));
     total = Op::combine(total, some);
   }
   write(a, r, slice, at[1], total, shift);

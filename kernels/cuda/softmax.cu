@@ -1,8 +1,9 @@
 // softmax.cu - softmax, log-softmax and cross entropy of rows, and their gradients.
 //
-// A team of threads takes a row: it finds the largest number and the sum in one read, with states that combine
-// (Milakov and Gimelshein 2018), and reads the row again, mostly from cache, to write. Half types are computed in
-// float. Sums have an order that depends on the length alone.
+// A team of threads takes a row. Up to 8192 numbers it keeps in registers, so that memory is read once; of a longer row
+// it finds the largest number and the sum in one read, with states that combine (Milakov and Gimelshein 2018), and
+// reads it again, mostly from cache, to write. Half types are computed in float. Sums have an order that depends on
+// the length alone.
 #include "kernels/cuda/cuda_kernels.h"
 #include "kernels/cuda/fault.cuh"
 #include "kernels/cuda/numbers.cuh"
@@ -27,26 +28,49 @@ struct TopAndSum {
     return {top.v, (a.sum * exp(Num<T>(a.top) - top) + b.sum * exp(Num<T>(b.top) - top)).v};
   }
 };
-// Of a whole row, for all threads of the team. A row of -inf alone gives top -inf and sum NaN, as exp does.
-template <class S>
-__device__ inline TopAndSum<ComputeOf<S>> top_and_sum(const S* x, int64_t n) {
-  using T = ComputeOf<S>;
-  BOLIDE_SHARED(TopAndSum<T>, partial, [kTeam / kWarp]);
-  TopAndSum<T> state = TopAndSum<T>::none();
-  for (int64_t i = threadIdx.x; i < n; i += blockDim.x) state = TopAndSum<T>::combine(state, {load_as<T>(x[i]), T(1)});
-  state = team_combine<TopAndSum<T>>(state, partial);
-  if (state.top == -kInf<T>) state.sum = kNan<T>;
-  return state;
-}
 struct Sum {
   template <class T>
   static BOLIDE_FN T combine(T a, T b) {
     return a + b;
   }
 };
-struct Least {
-  static BOLIDE_FN int64_t combine(int64_t a, int64_t b) { return a < b ? a : b; }
+struct Largest {
+  template <class T>
+  static BOLIDE_FN T combine(T a, T b) {
+    return maximum(Num<T>(a), Num<T>(b)).v;
+  }
 };
+// Of a whole row, for all threads of the team. A row of -inf alone gives top -inf and sum NaN, as exp does.
+// f(numbers) may replace the numbers of a pack, whose exp(x - top) it gets, if the row is kept.
+template <class S, int kChunks, class F>
+__device__ inline TopAndSum<ComputeOf<S>> top_and_sum(Row<S, kChunks>& row, const F& f) {
+  using T = ComputeOf<S>;
+  TopAndSum<T> state = TopAndSum<T>::none();
+  if constexpr (kChunks > 0) {
+    BOLIDE_SHARED(T, partial, [kTeam / kWarp]);
+    row.each([&](int64_t, T(&x)[kPack<S>]) { BOLIDE_UNROLL for (T v : x) state.top = Largest::combine(state.top, v); });
+    state.top = team_combine<Largest>(state.top, partial);
+    row.each([&](int64_t, T(&x)[kPack<S>]) {
+      BOLIDE_UNROLL for (T& v : x) {
+        const T power = exp(Num<T>(v) - Num<T>(state.top)).v;
+        state.sum += power;
+        f(v, power);
+      }
+    });
+    state.sum = team_combine<Sum>(state.sum, partial);
+  } else {
+    BOLIDE_SHARED(TopAndSum<T>, partial, [kTeam / kWarp]);
+    row.each([&](int64_t, T(&x)[kPack<S>]) {  // a pack's exponentials beside one that brings the sum along
+      TopAndSum<T> pack = TopAndSum<T>::none();
+      BOLIDE_UNROLL for (T v : x) pack.top = Largest::combine(pack.top, v);
+      if (pack.top != -kInf<T>) { BOLIDE_UNROLL for (T v : x) pack.sum += exp(Num<T>(v) - Num<T>(pack.top)).v; }
+      state = TopAndSum<T>::combine(state, pack);
+    });
+    state = team_combine<TopAndSum<T>>(state, partial);
+  }
+  if (state.top == -kInf<T>) state.sum = kNan<T>;
+  return state;
+}
 
 template <class S>
 struct SoftmaxArguments {
@@ -55,36 +79,44 @@ struct SoftmaxArguments {
   int64_t rows = 0, columns = 0;
 };
 
-template <class S, bool logarithm>
+template <class S, int kChunks, bool logarithm>
 __global__ void __launch_bounds__(kTeam) softmax_kernel(BOLIDE_ARGUMENTS(SoftmaxArguments<S>, a)) {
   using T = ComputeOf<S>;
   for_team_rows(a.rows, [&](int64_t r) {
-    const S* x = a.x + r * a.columns;
-    S* out = a.out + r * a.columns;
-    const TopAndSum<T> row = top_and_sum(x, a.columns);
-    const Num<T> top = row.top, inverse = 1 / Num<T>(row.sum), log_sum = log(Num<T>(row.sum));
-    for (int64_t i = threadIdx.x; i < a.columns; i += blockDim.x) {
-      const Num<T> shifted = Num<T>(load_as<T>(x[i])) - top;
-      out[i] = store_as<S>(logarithm ? (shifted - log_sum).v : (exp(shifted) * inverse).v);
-    }
+    Row<S, kChunks> row(a.x + r * a.columns, a.columns, -kInf<T>);
+    const TopAndSum<T> found = top_and_sum(row, [](T& x, T power) {
+      if constexpr (!logarithm) x = power;
+    });
+    const Num<T> top = found.top, inverse = 1 / Num<T>(found.sum), log_sum = log(Num<T>(found.sum));
+    row.each([&](int64_t e, T(&x)[kPack<S>]) {
+      BOLIDE_UNROLL for (T& v : x) {
+        if constexpr (logarithm) v = (Num<T>(v) - top - log_sum).v;
+        else if constexpr (kChunks > 0) v = (Num<T>(v) * inverse).v;
+        else v = (exp(Num<T>(v) - top) * inverse).v;
+      }
+      row.store(a.out + r * a.columns, e, x);
+    });
   });
 }
 
-template <class S, bool logarithm>
+template <class S, int kChunks, bool logarithm>
 __global__ void __launch_bounds__(kTeam) softmax_gradient_kernel(BOLIDE_ARGUMENTS(SoftmaxArguments<S>, a)) {
   using T = ComputeOf<S>;
   BOLIDE_SHARED(T, partial, [kTeam / kWarp]);
   for_team_rows(a.rows, [&](int64_t r) {
-    const S *y = a.x + r * a.columns, *g = a.g + r * a.columns;
-    S* out = a.out + r * a.columns;
+    Row<S, kChunks> y(a.x + r * a.columns, a.columns, T(0)), g(a.g + r * a.columns, a.columns, T(0));
     T sum = 0;
-    for (int64_t i = threadIdx.x; i < a.columns; i += blockDim.x)
-      sum += logarithm ? load_as<T>(g[i]) : load_as<T>(g[i]) * load_as<T>(y[i]);
+    y.each_with(g, [&](int64_t, const T(&yi)[kPack<S>], const T(&gi)[kPack<S>]) {
+      BOLIDE_UNROLL for (int j = 0; j < kPack<S>; j++) sum += logarithm ? gi[j] : gi[j] * yi[j];
+    });
     sum = team_combine<Sum>(sum, partial);
-    for (int64_t i = threadIdx.x; i < a.columns; i += blockDim.x) {
-      const Num<T> yi = load_as<T>(y[i]), gi = load_as<T>(g[i]);
-      out[i] = store_as<S>(logarithm ? (gi - exp(yi) * sum).v : ((gi - sum) * yi).v);
-    }
+    y.each_with(g, [&](int64_t e, const T(&yi)[kPack<S>], T(&gi)[kPack<S>]) {
+      BOLIDE_UNROLL for (int j = 0; j < kPack<S>; j++) {
+        const Num<T> yj = yi[j], gj = gi[j];
+        gi[j] = logarithm ? (gj - exp(yj) * sum).v : ((gj - sum) * yj).v;
+      }
+      g.store(a.out + r * a.columns, e, gi);
+    });
   });
 }
 
@@ -122,7 +154,7 @@ __global__ void __launch_bounds__(kTeam) check_targets_kernel(BOLIDE_ARGUMENTS(C
   report_fault(a.fault, fault);
 }
 
-template <class S>
+template <class S, int kChunks>
 __global__ void __launch_bounds__(kTeam) cross_entropy_kernel(BOLIDE_ARGUMENTS(CrossEntropyArguments<S>, a)) {
   using T = ComputeOf<S>;
   for_team_rows(a.rows, [&](int64_t r) {
@@ -130,7 +162,10 @@ __global__ void __launch_bounds__(kTeam) cross_entropy_kernel(BOLIDE_ARGUMENTS(C
     const int64_t t = a.target[r];
     const bool ignored = !a.is_class(t);
     TopAndSum<T> row = TopAndSum<T>::none();
-    if (a.logits) row = top_and_sum(x, a.columns);
+    if (a.logits) {
+      Row<S, kChunks> numbers(x, a.columns, -kInf<T>);
+      row = top_and_sum(numbers, [](T&, T) {});
+    }
     if (threadIdx.x) return;
     const T weight = a.weight_of(t), at_target = ignored ? T(0) : load_as<T>(x[t]);
     T loss = -at_target;
@@ -166,11 +201,13 @@ template <class S>
 void run_softmax(const char* op, const SoftmaxCall& call) {
   const SoftmaxArguments<S> a{static_cast<const S*>(call.x), static_cast<const S*>(call.g), static_cast<S*>(call.out),
                               call.rows, call.columns};
-  auto* kernel = call.backward ? call.log ? softmax_gradient_kernel<S, true> : softmax_gradient_kernel<S, false>
-                 : call.log    ? softmax_kernel<S, true>
-                               : softmax_kernel<S, false>;
-  const RowGrid grid(call.rows, call.columns);
-  launch(op, kernel, grid.grid, grid.block, call.stream, a);
+  for_row_shape<S>(call.rows, call.columns, [&]<int kChunks>(const RowGrid& grid) {
+    auto* kernel = call.backward ? call.log ? softmax_gradient_kernel<S, kChunks, true>
+                                            : softmax_gradient_kernel<S, kChunks, false>
+                   : call.log    ? softmax_kernel<S, kChunks, true>
+                                 : softmax_kernel<S, kChunks, false>;
+    launch(op, kernel, grid.grid, grid.block, call.stream, a);
+  });
 }
 template <class S>
 void run_cross_entropy(const CrossEntropyCall& call) {
@@ -183,9 +220,10 @@ void run_cross_entropy(const CrossEntropyCall& call) {
   a.logits = call.logits, a.fault = call.fault, a.found = {call.op, "classes", 0, 0, call.columns - 1};
   if (call.fault)
     launch("cross_entropy", check_targets_kernel<S>, dim3(1), dim3(call.rows > 64 ? kTeam : kWarp), call.stream, a);
-  const RowGrid grid(call.rows, call.columns);
-  launch("cross_entropy", call.backward ? cross_entropy_gradient_kernel<S> : cross_entropy_kernel<S>, grid.grid,
-         grid.block, call.stream, a);
+  for_row_shape<S>(call.rows, call.columns, [&]<int kChunks>(const RowGrid& grid) {
+    auto* kernel = call.backward ? cross_entropy_gradient_kernel<S> : cross_entropy_kernel<S, kChunks>;
+    launch("cross_entropy", kernel, grid.grid, grid.block, call.stream, a);
+  });
 }
 
 }  // namespace

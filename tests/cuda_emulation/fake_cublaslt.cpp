@@ -4,7 +4,8 @@
 // algorithm that remembers for which problem and alignment it was chosen; the product itself is a loop, queued on the
 // stream like any device work. What the real library refuses, or what would make it read outside the matrices, is
 // refused here too: leading dimensions, batch counts, alignment, an algorithm of another problem, a workspace that is
-// too small or not aligned, a bias with float64.
+// too small or not aligned, a bias with float64. What the real one may do to half types, it does: a bias in the epilogue
+// is added to a sum that is rounded already (seen on an H200), and so are sums unless their type is asked for.
 #include "kernels/cuda/cublaslt_api.h"
 
 #include <algorithm>
@@ -34,6 +35,7 @@ struct FakeLayout {
 };
 struct FakePreference {
   uint64_t workspace = 0;
+  uint32_t schemes = 7;  // all
   uint32_t alignment[4] = {256, 256, 256, 256};
 };
 constexpr size_t kWorkspace = 4096;  // what every algorithm here asks for, to see that it is given
@@ -102,6 +104,7 @@ Status preference_destroy(Preference preference) {
 Status preference_set(Preference preference, PreferenceAttribute which, const void* value, size_t bytes) {
   auto& p = *static_cast<FakePreference*>(preference);
   if (which == PreferenceAttribute::MaxWorkspaceBytes) return ok(take(p.workspace, value, bytes));
+  if (which == PreferenceAttribute::ReductionSchemes) return ok(take(p.schemes, value, bytes));
   uint32_t& alignment = p.alignment[int(which) - int(PreferenceAttribute::AlignmentA)];
   return ok(take(alignment, value, bytes) && alignment && (alignment & (alignment - 1)) == 0);
 }
@@ -140,12 +143,21 @@ Status heuristic(Handle handle, MatmulDesc desc, Layout a, Layout b, Layout c, L
   r = {};
   r.algorithm.data[0] = fingerprint(desc_of(desc), layout_of(a), layout_of(b), layout_of(d));
   for (int i = 0; i < 4; i++) r.algorithm.data[1 + i] = p.alignment[i];
+  r.algorithm.data[5] = p.schemes > uint32_t(ReductionScheme::ComputeType) ||
+                        desc_of(desc).epilogue == cublaslt::Epilogue::Bias;  // sums in the type of the result
   r.workspace_bytes = kWorkspace;
   r.waves = 1;
   *found = 1;
   return Status::Success;
 }
 
+template <class T>
+T number_at(const void* data, DataType type, int64_t at) {
+  if (type == DataType::F64) return T(static_cast<const double*>(data)[at]);
+  if (type == DataType::F32) return T(static_cast<const float*>(data)[at]);
+  if (type == DataType::F16) return T(to_float(static_cast<const F16*>(data)[at]));
+  return T(to_float(static_cast<const BF16*>(data)[at]));
+}
 // One matrix as dense numbers of type T, row by row, of op(x).
 template <class T>
 std::vector<T> gather(const FakeLayout& l, bool transposed, const void* data, int64_t batch) {
@@ -158,11 +170,7 @@ std::vector<T> gather(const FakeLayout& l, bool transposed, const void* data, in
   for (int64_t i = 0; i < rows; i++)
     for (int64_t j = 0; j < columns; j++) {
       const int64_t at = transposed ? i * l.leading + j : j * l.leading + i;
-      T& to = out[size_t(i * columns + j)];
-      if (l.type == DataType::F64) to = T(reinterpret_cast<const double*>(start)[at]);
-      else if (l.type == DataType::F32) to = T(reinterpret_cast<const float*>(start)[at]);
-      else if (l.type == DataType::F16) to = T(to_float(reinterpret_cast<const F16*>(start)[at]));
-      else to = T(to_float(reinterpret_cast<const BF16*>(start)[at]));
+      out[size_t(i * columns + j)] = number_at<T>(start, l.type, at);
     }
   return out;
 }
@@ -179,6 +187,7 @@ struct Problem {
   const void *pa, *pb;
   void* po;
   double alpha, beta;
+  bool rounds_sums;
 };
 template <class T>
 void multiply(const Problem& p) {
@@ -200,10 +209,13 @@ void multiply(const Problem& p) {
         for (int64_t i = 0; i < m; i++) row[size_t(i)] += column[i] * factor;
       }
       for (int64_t i = 0; i < m; i++) {
+        const int64_t at = batch * p.out.batch_stride + j * p.out.leading + i;
+        if (p.rounds_sums)
+          put(p.po, p.out.type, at, double(row[size_t(i)])), row[size_t(i)] = number_at<T>(p.po, p.out.type, at);
         double value = p.alpha * double(row[size_t(i)]);
         if (p.beta != 0) value += p.beta * double(before[size_t(i * n + j)]);
         if (!bias.empty()) value += double(bias[size_t(i)]);
-        put(p.po, p.out.type, batch * p.out.batch_stride + j * p.out.leading + i, value);
+        put(p.po, p.out.type, at, value);
       }
     }
   }
@@ -229,7 +241,7 @@ Status matmul(Handle handle, MatmulDesc desc, const void* alpha, const void* a, 
   const auto scale = [&](const void* p) {
     return f.scale == DataType::F64 ? *static_cast<const double*>(p) : double(*static_cast<const float*>(p));
   };
-  const Problem problem{f, la, lb, ld, a, b, d, scale(alpha), scale(beta)};
+  const Problem problem{f, la, lb, ld, a, b, d, scale(alpha), scale(beta), algorithm->data[5] != 0};
   const auto error = fake_cudart::enqueue(stream, [problem] {
     if (problem.a.type == DataType::F64) multiply<double>(problem);
     else multiply<float>(problem);

@@ -7,11 +7,27 @@ namespace bolide::test {
 namespace {
 
 // How the operands of a case lie; the names are printed on failure.
-enum class Case { Dense, Unaligned, Odd, Transposed, RowBroadcast, Scalar, Single, Mixed, Half };
-constexpr Case kCases[] = {Case::Dense,  Case::Unaligned, Case::Odd,   Case::Transposed, Case::RowBroadcast,
-                           Case::Scalar, Case::Single,    Case::Mixed, Case::Half};
-constexpr const char* kCaseNames[] = {"dense",  "unaligned", "odd",   "transposed", "row broadcast",
-                                      "scalar", "single",    "mixed", "half"};
+// Packed ones have rows of whole packs: broadcast along one dimension or the other, or with gaps between them.
+enum class Case {
+  Dense,
+  Unaligned,
+  Odd,
+  Transposed,
+  RowBroadcast,
+  PackedRow,
+  PackedColumn,
+  PackedGaps,
+  Scalar,
+  Single,
+  Mixed,
+  Half
+};
+constexpr Case kCases[] = {Case::Dense,        Case::Unaligned, Case::Odd,          Case::Transposed,
+                           Case::RowBroadcast, Case::PackedRow, Case::PackedColumn, Case::PackedGaps,
+                           Case::Scalar,       Case::Single,    Case::Mixed,        Case::Half};
+constexpr const char* kCaseNames[] = {"dense",         "unaligned",  "odd",           "transposed",
+                                      "row broadcast", "packed row", "packed column", "packed gaps",
+                                      "scalar",        "single",     "mixed",         "half"};
 
 struct OneCase {
   const char* name;
@@ -26,7 +42,9 @@ View operand_view(const OneCase& c, int slot, const std::vector<int64_t>& shape)
   View v = dense(shape);
   const bool last = slot == (c.gradient < 0 ? c.arity - 1 : 1);
   if (c.layout == Case::Transposed && slot % 2 == 0) v = transposed(shape);
-  if (c.layout == Case::RowBroadcast && last) v.strides = {0, 1};
+  if ((c.layout == Case::RowBroadcast || c.layout == Case::PackedRow) && last) v.strides = {0, 1};
+  if (c.layout == Case::PackedColumn && last) v.strides = {1, 0};
+  if (c.layout == Case::PackedGaps && slot % 2 == 0) v.strides = {64, 1};
   if ((c.layout == Case::Scalar || c.layout == Case::Single) && last) v.strides.assign(shape.size(), 0);
   return v;
 }
@@ -37,7 +55,8 @@ DType operand_dtype(const OneCase& c, bool last) {
 }
 
 void run_case(const OneCase& c) {
-  const std::vector<int64_t> shape = {c.layout == Case::Odd ? 1 : 7, 43};
+  const bool packed = c.layout >= Case::PackedRow && c.layout <= Case::PackedGaps;
+  const std::vector<int64_t> shape = {c.layout == Case::Odd ? 1 : 7, packed ? 48 : 43};
   const int slots = c.gradient < 0 ? c.arity : c.arity + 2;
   const Compute compute = compute_type(c.dtype);
   const DType out_dtype = c.boolean && c.gradient < 0 ? DType::Bool : c.dtype;

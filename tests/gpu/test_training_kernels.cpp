@@ -6,8 +6,8 @@ namespace bolide::test {
 namespace {
 
 // -------------------------------------------------------------------------------------------- rows of numbers
-void run_softmax(DType dtype, bool logarithm, bool backward, int64_t rows, int64_t columns) {
-  Array x(dtype, rows * columns, 1), g(dtype, rows * columns), out(dtype, rows * columns, 1);
+void run_softmax(DType dtype, bool logarithm, bool backward, int64_t rows, int64_t columns, bool unaligned) {
+  Array x(dtype, rows * columns, unaligned), g(dtype, rows * columns), out(dtype, rows * columns, unaligned);
   x.fill_random(1, backward ? 0.01 : -5, backward ? 0.9 : 5), g.fill_random(2, -1, 1);
   on_both([&](bool on_cuda) {
     SoftmaxCall call;
@@ -25,8 +25,10 @@ TEST(CudaSoftmax, RowsOfAllLengths) {
   for (DType dtype : kFloats)
     for (bool logarithm : {false, true})
       for (bool backward : {false, true})
-        for (int64_t columns : {1, 2, 10, 33, 1000, 1500})
-          for (int64_t rows : {1, 7}) run_softmax(dtype, logarithm, backward, rows, columns);
+        for (int64_t columns : {1, 2, 10, 64, 1000, 1500, 8192, 9001})  // a warp's, a block's, and longer ones
+          for (int64_t rows : {1, 7})
+            for (bool unaligned : {false, true})
+              if (rows * columns < 10000) run_softmax(dtype, logarithm, backward, rows, columns, unaligned);
 }
 TEST(CudaSoftmax, InfiniteNumbers) {
   const double inf = INFINITY;
@@ -70,7 +72,7 @@ TEST(CudaCrossEntropy, LossesAndGradients) {
   for (DType dtype : kFloats)
     for (bool logits : {true, false})
       for (bool weighted : {true, false})
-        for (int64_t columns : {3, 10, 1200}) {
+        for (int64_t columns : {3, 10, 640, 1200, 9000}) {
           CrossEntropyArrays a(dtype, 9, columns);
           for (bool backward : {false, true})
             on_both([&](bool on_cuda) { kernels(on_cuda).cross_entropy(a.call(on_cuda, logits, backward, weighted)); });

@@ -89,6 +89,38 @@ def test_results_that_agree(fakes):
     assert everything["peers"] == ["fake_peer"]
 
 
+ON_DEVICE = """
+import numpy
+waits = 0
+class cuda:
+    def synchronize():
+        global waits
+        waits += 1
+    def get_device_name(): return "fake device"
+class Tensor(numpy.ndarray):
+    def to(self, device): return (self + 1).view(Tensor) if device == "cuda" else self
+    def detach(self): return self
+    def cpu(self): return self - 1
+    def numpy(self): return self.view(numpy.ndarray)
+def from_numpy(array): return array.view(Tensor)
+def moved(x): return x
+def waited(): return numpy.array(float(waits > 0))
+"""
+
+
+def test_on_a_device(fakes):
+    """Tensors go to the device and come back, a sample ends with a wait, nothing but faster than the peer is wanted."""
+    for library in "fake_ours", "fake_peer":
+        (fakes / f"{library}.py").write_text(ON_DEVICE)
+    cases = CASES.replace("lib.double(x)", "lib.moved(x)").replace('fake", 1', 'fake", 5')
+    (fakes / "fake_cases.py").write_text(cases.replace("bytes=64, ", ""))
+    status, results, everything = run(fakes, "--device", "cuda", "--filter", "twice")
+    assert status == 0
+    assert results["twice"]["disagreement"] is None
+    assert results["twice"]["at_least"] == 1
+    assert everything["libraries"]["fake_ours"]["device"] == "fake device"
+
+
 def test_what_is_right_comes_from_the_peer_in_float64(fakes):
     (fakes / "fake_cases.py").write_text(CASES.replace("np.arange(4.0)", "np.ones(4, 'f')"))
     for library, factor in ("fake_ours", 2), ("fake_peer", 1):
