@@ -169,13 +169,15 @@ BOLIDE_COMPLEX tanh(Num<ComplexOf<T>> z) {
   return {copysign(re, z.re()), select(isinf(a) & !isfinite(z.im()), 0, select(z.im() == 0, z.im(), im))};
 }
 BOLIDE_COMPLEX tan(Num<ComplexOf<T>> z) { return by_minus_i(tanh(times_i(z))); }
-BOLIDE_COMPLEX atan(Num<ComplexOf<T>> z) {
-  constexpr double kHalfPi = 1.57079632679489662;
-  Num<T> a = z.re(), b = abs(z.im()), low = 1 - b, im = 0.25 * log1p(4 * b / (a * a + low * low));
-  Num<T> re = 0.5 * atan2(2 * a, low * (1 + b) - a * a);
-  Mask<T> infinite = isinf(a) | isinf(b);
-  return {select(infinite, copysign(Num<T>(kHalfPi), a), re), copysign(select(infinite, 0, im), z.im())};
+// In double: a * a must not vanish beside the pole at i.
+BOLIDE_CALLED Num<C128> atan_of(Num<C128> z) {
+  using R = Num<double>;
+  R a = z.re(), b = abs(z.im()), low = 1 - b, im = 0.25 * log1p(4 * b / (a * a + low * low));
+  R re = 0.5 * atan2(2 * a, low * (1 + b) - a * a), right = copysign(R(1.57079632679489662), a);
+  auto infinite = isinf(a) | isinf(b);
+  return {select(infinite & (a == a), right, re), copysign(select(infinite, 0, im), z.im())};
 }
+BOLIDE_COMPLEX atan(Num<ComplexOf<T>> z) { return ComplexOf<T>(atan_of(C128(z.v)).v); }
 
 // -------------------------------------------------------------------------------------------------- powers
 // exp(b log(a)), for float in double, since an error of the logarithm grows with the product.

@@ -194,6 +194,28 @@ struct CrossEntropyCall {
   StreamHandle stream = {};
 };
 
+// ---- sorted rows -------------------------------------------------------------------------------------------
+// The first `kept` of each dense row in order, stable; NaN is the largest number.
+struct SortCall {
+  DType dtype = DType::F32;
+  int64_t rows = 0, columns = 0, kept = 0;
+  bool descending = false;
+  const void* x = nullptr;
+  void* values = nullptr;            // rows x kept, or null
+  int64_t* indices = nullptr;        // rows x kept, or null
+  StreamHandle stream = {};
+};
+// Where each x would stand in its row of sorted numbers: before equal ones, with `right` behind them.
+struct SearchCall {
+  DType dtype = DType::F32;          // of both
+  int64_t rows = 0, columns = 0, values_per_row = 0;
+  bool right = false, shared = false;  // shared: one sorted row for all
+  const void *sorted = nullptr, *x = nullptr;
+  const int64_t* order = nullptr;    // the places of a row in its order, where it is not sorted itself, or null
+  int64_t* out = nullptr;            // as x
+  StreamHandle stream = {};
+};
+
 // ---- random ------------------------------------------------------------------------------------------------
 // Philox 4x32-10 keyed by (seed, offset, element index): the same numbers on every device, in any order.
 struct RandomCall {

@@ -8,7 +8,7 @@
 
 namespace bolide {
 
-inline constexpr int kBackendModuleVersion = 2;  // raise it whenever Backend, Kernels or a call struct changes
+inline constexpr int kBackendModuleVersion = 3;  // raise it whenever Backend, Kernels or a call struct changes
 inline constexpr const char* kCudaModuleSymbol = "bolide_cuda_module";
 
 struct BackendModule {

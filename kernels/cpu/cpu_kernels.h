@@ -16,10 +16,15 @@ BOLIDE_API const Kernels& cpu_kernels();
 // Which one that is: "baseline", "avx2", "avx512" or "generic".
 BOLIDE_API const char* cpu_isa();
 
+#define KERNEL(name, Call)
+#define CPU_KERNEL(name, Call) void name(const Call&);
+#include "kernels/kernels.def"
+
 #if defined(BOLIDE_ISA)
 inline namespace BOLIDE_ISA {
 
 #define KERNEL(name, Call) void name(const Call&);
+#define CPU_KERNEL(name, Call)
 #include "kernels/kernels.def"
 
 }  // namespace BOLIDE_ISA

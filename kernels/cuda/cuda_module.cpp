@@ -10,6 +10,7 @@ namespace {
 
 constexpr Kernels kKernels = {
 #define KERNEL(name, Call) .name = name,
+#define CPU_KERNEL(name, Call)
 #include "kernels/kernels.def"
 };
 

@@ -10,6 +10,7 @@ import math
 import numpy as np
 import op_oracles as oracle
 import op_rows_places
+import op_rows_sort
 from harness import Case, Fixed, Row
 from op_rows_elementwise import (
     BINARY,
@@ -415,6 +416,7 @@ ALL = (
     + SPECIAL_ONLY
     + REDUCTIONS
     + SCAN_ROWS
+    + op_rows_sort.ALL
     + VIEWS
     + COMPLEX_PARTS
     + INDEXING
