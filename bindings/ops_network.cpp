@@ -1,4 +1,4 @@
-// ops_network.cpp - matrix products, layers and losses.
+// ops_network.cpp - layers and losses.
 #include "bindings/ops_table.h"
 
 namespace bolide::python {
@@ -79,46 +79,10 @@ Tensor embed(const Tensor& indices, const Tensor& weight, std::optional<int64_t>
   return embedding(indices, weight, padding_idx);
 }
 
-Tensor dot(const Tensor& a, const Tensor& b) {
-  if (a.rank() != 1 || b.rank() != 1 || a.size(0) != b.size(0))
-    raise(ErrorKind::Shape, "dot", "two vectors of one size", str(a.sizes().text(), " and ", b.sizes().text()));
-  return matmul(a, b);
-}
-Tensor outer(const Tensor& a, const Tensor& b) {
-  if (a.rank() != 1 || b.rank() != 1)
-    raise(ErrorKind::Shape, "outer", "two vectors", str(a.sizes().text(), " and ", b.sizes().text()));
-  return mul(unsqueeze(a, 1), b);
-}
-Tensor scaled(const Tensor& x, const Scalar& s) { return s.kind <= Scalar::Int && s.integer == 1 ? x : mul(x, s); }
-Tensor addmm(const Tensor& x, const Tensor& a, const Tensor& b, const Scalar& beta, const Scalar& alpha) {
-  return add(scaled(x, beta), scaled(mm(a, b), alpha));
-}
-Tensor baddbmm(const Tensor& x, const Tensor& a, const Tensor& b, const Scalar& beta, const Scalar& alpha) {
-  return add(scaled(x, beta), scaled(bmm(a, b), alpha));
-}
-Tensor mv(const Tensor& a, const Tensor& b) {
-  if (a.rank() != 2 || b.rank() != 1)
-    raise(ErrorKind::Shape, "mv", "a matrix and a vector", str(a.sizes().text(), " and ", b.sizes().text()));
-  return matmul(a, b);
-}
-
 }  // namespace
 
 std::vector<Op> network_rows() {
   return {
-      op<&matmul>("matmul", "input, other",
-                  "Matrix product; leading dimensions broadcast, vectors are rows or columns.\n\n"
-                  "Shapes: [..., m, k] @ [..., k, n] is [..., m, n].\nRaises: ShapeError if the inner sizes differ.\n"
-                  "Example: >>> bolide.ones(2, 3) @ bolide.ones(3, 4)\nReference: torch.matmul."),
-      op<&mm>("mm", "input, mat2", "Product of two matrices.\n\nReference: torch.mm."),
-      op<&bmm>("bmm", "input, mat2", "Products of two batches of matrices.\n\nReference: torch.bmm."),
-      op<&mv>("mv", "input, vec", "Product of a matrix and a vector.\n\nReference: torch.mv."),
-      op<&dot>("dot", "input, tensor", "Sum of the products of two vectors.\n\nReference: torch.dot."),
-      op<&outer>("outer", "input, vec2", "All products of two vectors: a matrix.\n\nReference: torch.outer."),
-      op<&addmm>("addmm", "input, mat1, mat2, *, beta=1, alpha=1",
-                 "beta * input + alpha * (mat1 @ mat2).\n\nReference: torch.addmm."),
-      op<&baddbmm>("baddbmm", "input, batch1, batch2, *, beta=1, alpha=1",
-                   "beta * input + alpha * bmm(batch1, batch2).\n\nReference: torch.baddbmm."),
       op<&linear_layer>("linear", "input, weight, bias=None",
                         "input @ weight.T + bias.\n\nShapes: [..., in], [out, in], [out] give [..., out].\n"
                         "Reference: torch.nn.functional.linear.",

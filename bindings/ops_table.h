@@ -18,6 +18,7 @@ std::vector<Op> scan_rows();         // ops_scan.cpp
 std::vector<Op> sorting_rows();      // ops_sort.cpp
 std::vector<Op> shape_rows();        // ops_shape.cpp
 std::vector<Op> copy_rows();         // ops_copy.cpp
+std::vector<Op> product_rows();      // ops_products.cpp
 std::vector<Op> network_rows();      // ops_network.cpp
 std::vector<Op> creation_rows();     // creation.cpp
 std::vector<Op> random_rows();       // random.cpp

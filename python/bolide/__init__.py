@@ -33,6 +33,7 @@ _LAZY = {
     "autograd": None,
     "cuda": None,
     "datasets": None,
+    "einsum": "bolide._products",
     "finfo": "bolide._dtype_info",
     "iinfo": "bolide._dtype_info",
     "get_printoptions": "bolide._printing",
@@ -44,6 +45,7 @@ _LAZY = {
     "random": None,
     "set_printoptions": "bolide._printing",
     "special": None,
+    "tensordot": "bolide._products",
     "utils": None,
     "visualization": None,
 }

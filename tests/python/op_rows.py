@@ -10,6 +10,7 @@ import math
 import numpy as np
 import op_oracles as oracle
 import op_rows_places
+import op_rows_products
 import op_rows_sort
 from harness import Case, Fixed, Row
 from op_rows_elementwise import (
@@ -372,7 +373,7 @@ NETWORKS = [
     matrices("mv", np.matmul, ((3, 4), (4,)), ((2, 131), (131,))),
     matrices("dot", np.dot, ((7,), (7,)), ((131,), (131,)), ((0,), (0,))),
     matrices("vdot", np.vdot, ((7,), (7,)), ((131,), (131,)), ((0,), (0,))),
-    matrices("outer", np.outer, ((3,), (4,))),
+    matrices("outer", np.outer, ((3,), (4,)), aliases=("ger",)),
     matrices("addmm", lambda c, a, b, beta=1, alpha=1: beta * c + alpha * (a @ b), ((3, 5), (3, 4), (4, 5)),
              ((5,), (3, 4), (4, 5)), gradient=(True, True, True), half_roundings=2),
     matrices("baddbmm", lambda c, a, b, beta=1, alpha=1: beta * c + alpha * (a @ b), ((2, 3, 5), (2, 3, 4), (2, 4, 5)),
@@ -417,6 +418,7 @@ ALL = (
     + REDUCTIONS
     + SCAN_ROWS
     + op_rows_sort.ALL
+    + op_rows_products.ALL
     + VIEWS
     + COMPLEX_PARTS
     + INDEXING
