@@ -47,6 +47,10 @@ BOLIDE_MATH copysign(Num<T> x, std::type_identity_t<Num<T>> sign) {
   return from_bits<T>((bits(x) & magnitude) | (bits(sign) & ~magnitude));
 }
 template <class T>
+BOLIDE_FN Mask<T> has_sign(Num<T> x) {  // of -0 too
+  return {(bits(x) >> int(sizeof(T) * 8 - 1)).v};
+}
+template <class T>
 BOLIDE_FN Mask<T> isnan(Num<T> x) {
   return x != x;
 }
@@ -217,6 +221,41 @@ BOLIDE_FLOAT atan(Num<float> x) {
                                     1.09575719e-1, -1.42652446e-1, 1.99986386e-1, -3.33333019e-1);
   return copysign(select(a > 1, 1.57079633 - p, p), x);
 }
+// ------------------------------------------------------------------------------------ two arguments
+// a^b = 2^(b log2 |a|) in double: the error of the logarithm grows with the product, which is below 150. Then what C99
+// (annex F.9.4.4) says of signs, of 1, of numbers below 0 and of infinite ones.
+BOLIDE_FN Num<double> log2_of_positive(Num<float> a) {  // 0 and infinity too
+  auto tiny = a < 1.17549435e-38;
+  Num<int32_t> b = bits(select(tiny, a * 8388608, a)), e = (b - 0x3F3504F3) >> 23;
+  Num<double> m = convert<double>(from_bits<float>(b - (e << 23))), t = (m - 1) / (m + 1), z = t * t;
+  Num<double> p =
+      polynomial(z, 0.3407565624988405, 0.411671473684631, 0.5770836021171019, 0.9617966732748676, 2.885390081790116);
+  Num<double> n = convert<double>(convert<float>(e) - select(tiny, 23, Num<float>(0)));
+  Num<double> whole = convert<double>(select(a == 0, -kInf<float>, select(a < kInf<float>, Num<float>(0), a)));
+  return multiply_add(t, p, n) + whole;
+}
+BOLIDE_FN Num<float> exp2_of_double(Num<double> x) {
+  Num<double> c = select(x > 200, 200, select(x < -200, -200, x)), shifted = c + 6755399441055744.0;  // 1.5 * 2^52
+  Num<double> r = c - (shifted - 6755399441055744.0);
+  Num<double> p = polynomial(r, 0.00015461474448724808, 0.0013400428177711937, 0.00961805667843204, 0.05550327226669895,
+                             0.24022650922289554, 0.6931472067028329, 1.0);
+  return convert<float>(p * from_bits<double>((bits(shifted) + 1023) << 52));
+}
+BOLIDE_FLOAT pow(Num<float> a, Num<float> b) {
+  Num<float> x = abs(a), half = b * 0.5;
+  Num<float> y = exp2_of_double(convert<double>(b) * log2_of_positive(x));
+  auto whole = floor(b) == b, odd = whole & (floor(half) != half), negative = has_sign(a);
+  y = select(b == 0, 1, select((x == 1) & ((b == b) | (a == 1)), 1, y));
+  y = select(negative & odd, -y, y);
+  return select((a < 0) & (x < kInf<float>)&(b == b) & !whole, kNan<float>, y);
+}
+BOLIDE_FLOAT atan2(Num<float> a, Num<float> b) {
+  Num<float> y = abs(a), x = abs(b), large = select(y > x, y, x), small = select(y > x, x, y);
+  Num<float> t = select(large == small, select(large == 0, large, 1), small / large), p = atan(t);
+  p = select(y > x, 1.57079633 - p, p);
+  p = select(has_sign(b), 3.14159265 - p, p);
+  return select((a == a) & (b == b), copysign(p, a), a + b);
+}
 #undef BOLIDE_FLOAT
 #endif
 
@@ -230,7 +269,7 @@ BOLIDE_MATH logaddexp(Num<T> a, Num<T> b) {
 }
 BOLIDE_MATH tan(Num<T> x) { return sin(x) / cos(x); }
 
-// Two arguments: the C library, not vectorised: slow, right at every corner.
+// Of double and on one number at a time: the C library, right at every corner.
 // Integers: by squaring, modulo 2^bits as in multiplication; a negative exponent gives 0 unless |a| is 1.
 BOLIDE_MATH pow(Num<T> a, Num<T> b) {
   if constexpr (std::is_floating_point_v<T>) {

@@ -80,7 +80,8 @@ EINSUMS = [
     einsum("ij->", (3, 4), result="sum"), einsum("ij,ij->i", (3, 4), (3, 4)), einsum("...ij->...ji", (2, 3, 4)),
     einsum("...ij,...jk->...ik", (2, 1, 3, 4), (5, 4, 2)), einsum("bhqd,bhkd->bhqk", (2, 2, 3, 4), (2, 2, 5, 4)),
     einsum("ij,jk,kl->il", (2, 3), (3, 4), (4, 2)), einsum("iij,jk->ik", (3, 3, 4), (4, 2)), einsum("ij,kj->ikj", (2, 3), (4, 3)),
-    einsum("i,i->", (5,), (5,)), einsum(",i->i", (), (4,)), einsum("ij,j->i", (0, 3), (3,)), einsum("ik,kj->ij", (2, 0), (0, 3)),
+    einsum("i,i->", (5,), (5,)), einsum(",i->i", (), (4,)), einsum("ij,j->i", (2, 3), (3,), more=(Case(((0, 3), (3,))),)),
+    einsum("ik,kj->ij", (2, 3), (3, 3), more=(Case(((2, 0), (0, 3))),)),
     einsum("bn,anm,bm->ba", (2, 5), (3, 5, 4), (2, 4)),
 ]  # fmt: skip
 

@@ -30,6 +30,7 @@ LINES = [
 ]
 LINES += [[math.nan] * 5, [-math.nan, math.inf, math.nan, 5.0, -2.0]]
 SPECIAL = tuple(Case((Fixed(np.array(LINES, dtype)),), dtypes=(dtype,), smooth=False) for dtype in WIDE_DTYPES)  # fmt: skip
+ALL_NAN = tuple(Case((Fixed(np.full(5, np.nan, dtype)),), dtypes=(dtype,), smooth=False) for dtype in WIDE_DTYPES)  # fmt: skip
 
 
 # ---- order ---------------------------------------------------------------------------------------
@@ -169,7 +170,7 @@ ORDER = [
         **SLOPE),
     Row("median of all", of_all(median), cases=(*named(CUBE, {}), *named((131,), {}), *named((), {}), *SPECIAL),
         call=of_name("median"), **ORDERED, **SLOPE),
-    Row("nanmedian of all", of_all(nanmedian), cases=(*named(CUBE, {}), *SPECIAL), call=of_name("nanmedian"), **ORDERED,
+    Row("nanmedian of all", of_all(nanmedian), cases=(*named(CUBE, {}), *SPECIAL, *ALL_NAN), call=of_name("nanmedian"), **ORDERED,
         **SLOPE),
     Row("mode", mode, cases=(*ROWS, *named((4, 700), {})), call=pairs_of("mode"), places=True, integers=(-3, 3), **ORDERED,
         **SLOPE),
@@ -240,7 +241,7 @@ def places(name):
     return lambda library, x, **named: tuple(getattr(library, name)(x, return_inverse=True, return_counts=True, **named))[1:]  # fmt: skip
 
 
-def histogram(x, bins=100, min=0, max=0):  # noqa: A002: the op's names
+def histogram(x, bins=100, min=0, max=0):  # noqa: A002
     limits = None if min == max else (min, max)
     return np.histogram(x, bins, limits)[0].astype(np.float64)
 

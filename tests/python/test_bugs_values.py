@@ -345,3 +345,37 @@ def test_d19_indices_out_of_range_are_errors():
     # A device finds it while it writes: the index in range, 0, may have been written to.
     untouched = x if DEVICE == "cpu" else x[1:]
     assert untouched.flatten().tolist() == list(range(12))[-untouched.numel() :]
+
+
+CORNERS = (0.0, 1.0, 0.5, 2.0, 2.5, 3.0, 1e-45, 1.2e-38, 3e38, 2.0**24, 2.0**24 - 1, math.inf)
+
+
+@pytest.mark.parametrize("name, oracle", [("pow", np.power), ("atan2", np.arctan2)])
+def test_two_arguments_at_every_corner(name, oracle, device):
+    """Zeros, ones and infinities of both signs, odd and even powers, numbers beside the limits."""
+    numbers = np.array([*CORNERS, *(-x for x in CORNERS), math.nan], np.float32)
+    a, b = (side.ravel() for side in np.meshgrid(numbers, numbers))
+    got = getattr(bolide, name)(*(bolide.from_numpy(x).to(device) for x in (a, b))).cpu().numpy()
+    with np.errstate(all="ignore"):
+        expected = oracle(a.astype(np.float64), b.astype(np.float64)).astype(np.float32)
+    near = np.isclose(got, expected, rtol=1e-6, atol=3e-45, equal_nan=True)
+    same_sign = np.isnan(expected) | (np.signbit(got) == np.signbit(expected))
+    wrong = ~(near & same_sign)
+    assert not wrong.any(), list(zip(a[wrong], b[wrong], got[wrong], expected[wrong], strict=True))
+
+
+def test_every_float16_there_and_back(device):
+    """All 65,536 of them, and all numbers halfway between two of them, which go to the even one."""
+    halves = np.arange(1 << 16, dtype=np.uint16).view(np.float16)
+    wide = bolide.from_numpy(halves).to(device).float()
+    np.testing.assert_array_equal(wide.cpu().numpy(), halves.astype(np.float32))
+    finite = np.sort(halves[np.isfinite(halves)].astype(np.float32))
+    between = np.concatenate([(finite[1:] + finite[:-1]) / 2, [65519.9, 65520, 1e9, -1e9, 1e-9]])
+    between = between.astype(np.float32)
+    narrow = bolide.from_numpy(between).to(device).half()
+    with np.errstate(over="ignore"):
+        np.testing.assert_array_equal(narrow.cpu().numpy(), between.astype(np.float16))
+    back = wide.half().cpu().numpy()
+    is_nan = np.isnan(halves)
+    np.testing.assert_array_equal(back.view(np.uint16)[~is_nan], halves.view(np.uint16)[~is_nan])
+    assert np.isnan(back[is_nan]).all()
