@@ -241,7 +241,7 @@ def places(name):
     return lambda library, x, **named: tuple(getattr(library, name)(x, return_inverse=True, return_counts=True, **named))[1:]  # fmt: skip
 
 
-def histogram(x, bins=100, min=0, max=0):  # noqa: A002
+def histogram(x, bins=100, min=0, max=0):
     limits = None if min == max else (min, max)
     return np.histogram(x, bins, limits)[0].astype(np.float64)
 
