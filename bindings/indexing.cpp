@@ -95,6 +95,8 @@ int assign(PyObject* self, PyObject* key, PyObject* value) {
     Arg arg = Scalar();
     Tensor made;
     if (read_arg(value, arg, made)) {
+      if (!arg.tensor) arg = Arg(fitting("index_put_", arg.scalar, x.dtype()));
+      if (key == Py_False) return 0;  // no element
       if (arg.tensor) index_put_(x, keys.span(), *arg.tensor);
       else index_put_(x, keys.span(), arg.scalar);
     } else if (is_list(value)) {
@@ -107,7 +109,7 @@ int assign(PyObject* self, PyObject* key, PyObject* value) {
 }
 
 PyObject* nonzero_rows(const Tensor& x, bool as_tuple) {
-  if (as_tuple) return tuple_of(unbind(nonzero(x), 1));
+  if (as_tuple) return tuple_of(unbind(nonzero(x.rank() ? x : unsqueeze(x, 0)), 1));
   return wrap(nonzero(x));
 }
 Tensor rows_of_indices(const Tensor& x) { return nonzero(x); }

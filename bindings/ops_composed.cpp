@@ -12,7 +12,9 @@ Tensor where_both(const Arg& condition, const Arg& input, const Arg& other) {
     raise(ErrorKind::Type, "where", "a condition as Tensor", "three numbers");
   return where(condition, input, other);
 }
-TensorList where_true(const Tensor& condition) { return unbind(nonzero(condition), 1); }
+TensorList where_true(const Tensor& condition) {
+  return unbind(nonzero(condition.rank() ? condition : unsqueeze(condition, 0)), 1);
+}
 Tensor where_method(const Tensor& input, const Tensor& condition, const Arg& other) {
   return where(condition, input, other);
 }
@@ -29,12 +31,22 @@ Tensor masked_fill(const Tensor& x, const Tensor& mask, const Arg& value) {
         [&] { return std::string(name_of(mask.dtype())); });
   check(!value.tensor || !value.tensor->rank(), ErrorKind::Shape, "masked_fill", "a number or a 0-d tensor",
         [&] { return value.tensor->sizes().text(); });
-  const Tensor filled = where(mask, value, x);
+  Scalar number;
+  Tensor made;  // the value in x's dtype, where promotion would change that of x
+  if (value.tensor) made = to(*value.tensor, x.dtype());
+  else {
+    number = fitting("masked_fill", value.scalar, x.dtype());
+    if (promote(x.dtype(), number.default_dtype()) != x.dtype()) made = full({}, number, {x.dtype(), x.device()});
+  }
+  const Tensor filled = where(mask, made ? Arg(made) : Arg(number), x);
   return filled.dtype() == x.dtype() ? filled : to(filled, x.dtype());
 }
 void masked_fill_(const Tensor& x, const Tensor& mask, const Arg& value) { copy_(x, masked_fill(x, mask, value)); }
 
 Tensor isclose(const Tensor& a, const Arg& b, double rtol, double atol, bool equal_nan) {
+  if (a.dtype() == DType::Bool) return isclose(to(a, default_dtype()), b, rtol, atol, equal_nan);
+  if (b.tensor && b.tensor->dtype() == DType::Bool)
+    return isclose(a, Arg(to(*b.tensor, a.dtype())), rtol, atol, equal_nan);
   Tensor close = eq(a, b);
   const Tensor distance = abs(sub(a, b));
   const Tensor bound = add(Arg(atol), Arg(mul(Arg(abs(b)), Arg(rtol))));
@@ -50,6 +62,7 @@ bool equal(const Tensor& a, const Tensor& b) {
 }
 bool is_floating(const Arg& a) { return a.tensor ? is_float(a.tensor->dtype()) : a.scalar.kind == Scalar::Float; }
 Arg without_sign(const Arg& a, Tensor& made) {  // with slope 1 at 0, unlike abs
+  if (a.tensor && a.tensor->dtype() == DType::Bool) return a;
   if (!a.tensor)
     return a.scalar.kind == Scalar::Float || a.scalar.beyond ? Arg(std::abs(a.scalar.real))
                                                              : Arg(std::abs(a.scalar.integer));
@@ -60,7 +73,7 @@ Tensor fmod(const Arg& a, const Arg& b) {
     Tensor made[2];
     const Tensor rest = remainder(without_sign(a, made[0]), without_sign(b, made[1]));
     if (!a.tensor) return a.scalar.real < 0 ? neg(Arg(rest)) : rest;
-    return where(Arg(lt(a, 0)), Arg(neg(Arg(rest))), rest);
+    return a.tensor->dtype() == DType::Bool ? rest : where(Arg(lt(a, 0)), Arg(neg(Arg(rest))), rest);
   }
   const Tensor rest = remainder(a, b);  // with the sign of b; moved to that of a
   const Tensor other_sign = logical_and(Arg(ne(Arg(rest), 0)), Arg(ne(Arg(lt(a, 0)), Arg(lt(b, 0)))));
@@ -77,9 +90,21 @@ Tensor nan_to_num(const Tensor& x, double nan, std::optional<double> high, std::
   y = where(Arg(eq(y, Arg(double(INFINITY)))), Arg(high.value_or(most)), y);
   return where(Arg(eq(y, Arg(-double(INFINITY)))), Arg(low.value_or(-most)), y);
 }
-Tensor clamp_min(const Tensor& x, const Arg& low) { return where(Arg(lt(x, low)), low, x); }
+Arg bound(const char* op, const Tensor& x, const Arg& b) {
+  if (b.tensor) return b;
+  Promotion promotion;
+  promotion.add_tensor(x.dtype(), x.rank() == 0), promotion.add_scalar(b.scalar);
+  return is_integer(promotion.result()) ? Arg(fitting(op, b.scalar, promotion.result())) : b;
+}
+Tensor clamp_min(const Tensor& x, const Arg& low) {
+  const Arg b = bound("clamp_min", x, low);
+  return where(Arg(lt(x, b)), b, x);
+}
 void clamp_min_(const Tensor& x, const Arg& low) { copy_(x, clamp_min(x, low)); }
-Tensor clamp_max(const Tensor& x, const Arg& high) { return where(Arg(gt(x, high)), high, x); }
+Tensor clamp_max(const Tensor& x, const Arg& high) {
+  const Arg b = bound("clamp_max", x, high);
+  return where(Arg(gt(x, b)), b, x);
+}
 void clamp_max_(const Tensor& x, const Arg& high) { copy_(x, clamp_max(x, high)); }
 
 }  // namespace

@@ -67,9 +67,11 @@ Tensor type_as(const Tensor& x, const Tensor& other) {
 Tensor clone_tensor(const Tensor& x, PyObject*) { return clone(x); }
 Tensor make_contiguous(const Tensor& x, PyObject*) { return contiguous(x); }
 Tensor detach_tensor(const Tensor& x) { return detach(x); }
-void copy_into(const Tensor& self, const Tensor& source, bool) {
-  warn_of_lost_parts(source.dtype(), self.dtype());
-  copy_(self, source);
+void copy_into(const Tensor& self, const Arg& source, bool) {
+  const Tensor from =
+      source.tensor ? *source.tensor : full({}, source.scalar, {source.scalar.default_dtype(), self.device()});
+  warn_of_lost_parts(from.dtype(), self.dtype());
+  copy_(self, from);
 }
 void fill_value(const Tensor& self, const Arg& value) {
   if (!value.tensor) return fill_(self, value.scalar);

@@ -47,25 +47,40 @@ bool is_one(PyObject* o) { return PyLong_CheckExact(o) && PyLong_AsLong(o) == 1;
 
 DType dtype_of_arg(const Arg& a) { return a.tensor ? a.tensor->dtype() : a.scalar.default_dtype(); }
 
-// `factor` times input i: alpha of add and sub, value of addcmul and addcdiv.
-void scale(Inputs& in, int i, PyObject* factor, const char* name) {
+DType promoted(const Inputs& in) {
+  Promotion promotion;
+  for (const Arg& a : in.span()) {
+    if (a.tensor) promotion.add_tensor(a.tensor->dtype(), a.tensor->rank() == 0);
+    else promotion.add_scalar(a.scalar);
+  }
+  return promotion.result();
+}
+// `factor` times input i: alpha of add and sub, value of addcmul and addcdiv. It leaves the result's dtype alone.
+void scale(Inputs& in, int i, PyObject* factor, const Row& row) {
   if (is_one(factor)) return;
   const Scalar s = Convert<Scalar>::get(factor);
+  const char* name = row.info->name;
   if (s.beyond) raise_beyond(name, s);
-  if (s.kind == Scalar::Bool && s.integer) return;
-  bool integral = true;
-  for (int k = 0; k < in.count; k++) integral &= !is_differentiable(dtype_of_arg(in.args[k]));
-  check(!integral || s.kind <= Scalar::Int, ErrorKind::DType, name, "an integer for tensors of integers",
+  const DType dtype = promoted(in);
+  check(s.kind != Scalar::Bool || dtype == DType::Bool || row.extra != Extra::kAlpha, ErrorKind::DType, name,
+        "a number for tensors of numbers", [] { return std::string("a bool"); });
+  check(is_differentiable(dtype) || s.kind <= Scalar::Int, ErrorKind::DType, name, "an integer for tensors of integers",
         [&] { return str(s.real); });
-  bool complex = s.kind != Scalar::Complex;
-  for (int k = 0; k < in.count; k++) complex |= is_complex(dtype_of_arg(in.args[k]));
-  check(complex, ErrorKind::Runtime, name, "a real number for real tensors",
+  check(s.kind != Scalar::Complex || is_complex(dtype), ErrorKind::Runtime, name, "a real number for real tensors",
         [&] { return std::string("a complex one"); });
-  if (in.args[i].tensor || s.kind == Scalar::Complex || in.args[i].scalar.kind == Scalar::Complex)
-    in.set(i, mul(in.args[i], Arg(s)));
-  else if (s.kind <= Scalar::Int && in.args[i].scalar.kind <= Scalar::Int)
-    in.args[i] = Arg(int64_t(uint64_t(in.args[i].scalar.integer) * uint64_t(s.integer)));
-  else in.args[i] = Arg(in.args[i].scalar.real * s.real);
+  const Arg a = in.args[i];
+  if (dtype == DType::Bool) {
+    if (a.tensor && s.integer == 0) in.set(i, mul(a, Arg(Scalar(false))));
+    else if (s.integer == 0) in.args[i] = Arg(Scalar(false));
+  } else if (a.tensor) {
+    in.set(i, mul(to(*a.tensor, dtype), Arg(s)));
+  } else if (s.kind == Scalar::Complex || a.scalar.kind == Scalar::Complex) {
+    in.set(i, mul(full({}, a.scalar, {dtype, {}}), Arg(s)));
+  } else if (s.kind <= Scalar::Int && a.scalar.kind <= Scalar::Int) {
+    in.args[i] = Arg(int64_t(uint64_t(a.scalar.integer) * uint64_t(s.integer)));
+  } else {
+    in.args[i] = Arg(a.scalar.real * s.real);
+  }
 }
 
 // Quotient rounded to zero: floor_divide, corrected where the exact quotient is negative.
@@ -90,29 +105,27 @@ Tensor round_to(Inputs& in, int64_t decimals) {
 }
 
 // The bound that clamp does not have: the end of the range, in a kind of number that promotes nothing.
-Scalar end_of_range(const Inputs& in, PyObject* other_bound, bool high) {
-  const Tensor& x = *in.args[0].tensor;
-  bool floating = is_float(x.dtype());
-  if (is_tensor(other_bound)) floating |= is_float(unwrap(other_bound).dtype());
-  else floating |= PyFloat_Check(other_bound);
-  if (floating)
+Scalar end_of_range(DType dtype, bool high) {
+  if (is_float(dtype))
     return Scalar(high ? std::numeric_limits<double>::infinity() : -std::numeric_limits<double>::infinity());
-  int bits = int(8 * item_size(x.dtype()));
-  if (is_tensor(other_bound)) bits = std::max(bits, int(8 * unwrap(other_bound).item_size()));
-  if (x.dtype() == DType::U8 && bits == 8) return Scalar(int64_t(high ? 255 : 0));
-  const int64_t top = int64_t((uint64_t(1) << (bits - 1)) - 1);
+  if (dtype == DType::U8) return Scalar(int64_t(high ? 255 : 0));
+  const int64_t top = int64_t((uint64_t(1) << (8 * item_size(dtype) - 1)) - 1);
   return Scalar(high ? top : -top - 1);
 }
 void read_bounds(Inputs& in, const Bound& b) {
   read(in, 0, b.slots[0]);
   if (!in.args[0].tensor) throw Mismatch{b.slots[0], "Tensor"};
-  PyObject *low = b.slots[1], *high = b.slots[2];
-  check(low != Py_None || high != Py_None, ErrorKind::Runtime, "clamp", "min or max, or both",
+  check(b.slots[1] != Py_None || b.slots[2] != Py_None, ErrorKind::Runtime, "clamp", "min or max, or both",
         [] { return std::string("None for both"); });
-  if (low != Py_None) read(in, 1, low);
-  else in.args[1] = Arg(end_of_range(in, high, false));
-  if (high != Py_None) read(in, 2, high);
-  else in.args[2] = Arg(end_of_range(in, low, true));
+  for (int i = 1; i < 3; i++) {
+    if (b.slots[i] != Py_None) read(in, i, b.slots[i]);
+    else in.args[i] = in.args[0];  // promotes nothing
+  }
+  const DType dtype = promoted(in);
+  for (int i = 1; i < 3; i++) {
+    if (b.slots[i] == Py_None) in.args[i] = Arg(end_of_range(dtype, i == 2));
+    else if (!in.args[i].tensor && is_integer(dtype)) in.args[i] = Arg(fitting("clamp", in.args[i].scalar, dtype));
+  }
 }
 
 // Does the extra argument; true if that has given the result already.
@@ -120,8 +133,8 @@ bool apply_extra(const Row& row, Inputs& in, PyObject* extra, Tensor& result) {
   switch (row.extra) {
     case Extra::kNone:
     case Extra::kBounds: return false;
-    case Extra::kAlpha: scale(in, 1, extra, row.info->name); return false;
-    case Extra::kValue: scale(in, in.args[1].tensor ? 1 : 2, extra, row.info->name); return false;
+    case Extra::kAlpha: scale(in, 1, extra, row); return false;
+    case Extra::kValue: scale(in, in.args[1].tensor ? 1 : 2, extra, row); return false;
     case Extra::kRounding:
       if (extra == Py_None) return false;
       result = divide(in, extra);
@@ -139,13 +152,15 @@ PyObject* finish(const Row& row, Form form, Inputs& in, PyObject* self, PyObject
   if (!in.any_tensor) throw Mismatch{self, "Tensor"};
   if (form == Form::kInplace) {
     const Tensor& target = unwrap(self);
-    if (ready) copy_(target, ready);
-    else elementwise_(row.op, target, in.span().subspan(1));
+    if (ready) {
+      check_castable(row.info->name, ready.dtype(), target.dtype());
+      copy_(target, ready);
+    } else elementwise_(row.op, target, in.span().subspan(1));
     return Py_NewRef(self);
   }
   if (out && out != Py_None) {
     const Tensor& target = Convert<Tensor>::get(out);
-    if (ready) copy_values(target, ready);
+    if (ready) write_out(row.info->name, target, ready);
     else elementwise_out(row.op, target, in.span());
     return Py_NewRef(out);
   }

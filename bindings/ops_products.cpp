@@ -60,7 +60,10 @@ Tensor cross(const Tensor& a, const Tensor& b, std::optional<int64_t> dim) {
 }
 
 // ---- beta * x + alpha * product ------------------------------------------------------------------------------
-Tensor scaled(const Tensor& x, const Scalar& s) { return s.kind <= Scalar::Int && s.integer == 1 ? x : mul(x, s); }
+Tensor scaled(const Tensor& x, const Scalar& s) {
+  if (s.kind <= Scalar::Int && s.integer == 1) return x;
+  return mul(x, is_integer(x.dtype()) && s.kind == Scalar::Float ? Scalar(int64_t(s.real)) : s);  // of x's dtype
+}
 Tensor sum_of(const Tensor& x, const Tensor& product, const Scalar& beta, const Scalar& alpha) {
   const Tensor wide = expand(x, product.sizes());
   const bool unread = beta.real == 0 && beta.imaginary == 0;  // NaN in x included

@@ -111,7 +111,7 @@ std::string doc_of(const ReductionInfo& info) {
   out += info.result == Result::sum       ? " Integers and bool give int64."
          : info.result == Result::boolean ? " Gives bool."
                                           : "";
-  out += info.empty == Empty::raises ? " Of no elements it raises ShapeError." : "";
+  out += info.empty == Empty::raises ? " Of no elements it raises ShapeError, over a dim of none IndexError." : "";
   return out +
          "\n\nRaises: IndexError for a dim that is not there; DTypeError for a dtype outside of these.\n"
          "Example: >>> bolide." +

@@ -9,7 +9,12 @@ Tensor view_as(const Tensor& x, const Tensor& other) { return view(x, other.size
 Tensor reshape_as(const Tensor& x, const Tensor& other) { return reshape(x, other.sizes()); }
 Tensor expand_as(const Tensor& x, const Tensor& other) { return expand(x, other.sizes()); }
 Tensor broadcast_to(const Tensor& x, const Dims& size) { return expand(x, size); }
-Tensor ravel(const Tensor& x) { return reshape(x, {-1}); }
+Tensor ravel(const Tensor& x) {  // contiguous, where reshape() may be a view with gaps
+  if (x.is_contiguous()) return reshape(x, {-1});
+  const Tensor y = view(contiguous(x), {-1});
+  y->base = {};
+  return y;
+}
 Tensor view_dims(const Tensor& x, const Dims& shape) { return view(x, shape); }
 Tensor reshape_dims(const Tensor& x, const Dims& shape) { return reshape(x, shape); }
 Tensor view_as_dtype(const Tensor& x, DType dtype) { return view_dtype(x, dtype); }

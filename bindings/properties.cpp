@@ -44,8 +44,8 @@ PyObject* transposed(PyObject* self, void*) {
 PyObject* matrix_transposed(PyObject* self, void*) {
   return guarded("mT", [&] {
     const Tensor& x = unwrap(self);
-    check(x.rank() >= 2, ErrorKind::Shape, "mT", "at least two dimensions", [&] { return x.sizes().text(); });
-    return wrap(transpose(x, -2, -1));
+    check(x.rank() != 1, ErrorKind::Shape, "mT", "at least two dimensions", [&] { return x.sizes().text(); });
+    return x.rank() ? wrap(transpose(x, -2, -1)) : Py_NewRef(self);
   });
 }
 
@@ -83,6 +83,8 @@ PyObject* requires_grad(PyObject* self, void*) { return PyBool_FromLong(unwrap(s
 int set_requires(PyObject* self, PyObject* value, void*) {
   return guarded_int("requires_grad", [&] {
     if (!value) raise(ErrorKind::Type, "requires_grad", "a bool", "a deletion");
+    check(is_leaf(unwrap(self)), ErrorKind::Runtime, "requires_grad", "a leaf",
+          [] { return std::string("a tensor with a grad_fn"); });
     set_requires_grad(unwrap(self), Convert<bool>::get(value));
     return 0;
   });

@@ -1,7 +1,7 @@
 // op_list.h - from the lines of elementwise.def to types: exp_op, add_op, ... and the lists of all of them.
 //
 //   exp_op::forward(x)             the formula, for any number x: one lane of a loop, a CUDA thread, a Tensor
-//   exp_op::gradient<0>(g, x, y)   the gradient for input 0; returns None where the table says `none`
+//   exp_op::gradient<0>(g, x, y)   the gradient for input 0; returns None where the table says `none`, Zero for `zero`
 //   kUses<exp_op, 0, 2>            does it read slot 2 of (g, inputs..., y)? Decides what is saved
 //   for_each_op(f)                 f(exp_op()) and so on for every line
 #pragma once
@@ -41,7 +41,9 @@ enum class Empty : uint8_t { start, raises, nan };
 inline namespace BOLIDE_ISA {
 
 struct None {};
+struct Zero {};
 inline constexpr None none{};
+inline constexpr Zero zero{};
 struct Unused {};  // stands for a number that is not there: any arithmetic with it fails to compile
 
 #define BOLIDE_OP(set, rule, kinds, name, arity, scalars, text, words) \
@@ -135,7 +137,10 @@ BOLIDE_FN auto gradient_of(const X* x) {
   else return O::template gradient<k>(x[0], x[1], x[2], x[3], x[4]);
 }
 template <class O, int k>
-inline constexpr bool kHasGradient = !std::is_same_v<const decltype(gradient_of<O, k>((Probe*)nullptr)), const None>;
+inline constexpr bool kHasZeroGradient = std::is_same_v<const decltype(gradient_of<O, k>((Probe*)nullptr)), const Zero>;
+template <class O, int k>  // by a formula
+inline constexpr bool kHasGradient =
+    !kHasZeroGradient<O, k> && !std::is_same_v<const decltype(gradient_of<O, k>((Probe*)nullptr)), const None>;
 
 template <class O>
 inline constexpr bool kGivesBool = O::kResult == Result::boolean;

@@ -98,31 +98,32 @@ void copy_(const Tensor& self, const Tensor& source) {
   if (broadcast_sizes("copy_", self.sizes(), source.sizes()) != self.sizes())
     raise(ErrorKind::Shape, "copy_", str("a source that broadcasts to ", self.sizes().text()), source.sizes().text());
   Tensor from = source;
-  if (may_overlap(self, source)) {
-    if (self.data() == source.data() && self.sizes() == source.sizes() && self.strides() == source.strides() &&
-        self.dtype() == source.dtype())
-      return;
+  const bool overlap = may_overlap(self, source);
+  const bool same = overlap && self.data() == source.data() && self.sizes() == source.sizes() &&
+                    self.strides() == source.strides() && self.dtype() == source.dtype();
+  if (overlap && !same) {
     from = empty(source.sizes(), {source.dtype(), source.device()});
     copy_values(from, source);
   }
-  copy_values(self, from);
+  if (!same) copy_values(self, from);
   bump_version(self);
   if (!recorded) return;
   set_inplace_history(self, make_node("CopyBackwards", {&self, &source}, [] {
                         return [](const Tensor& g, Grads& grads) {
+                          if (grads.needs(0)) grads[0] = zeros(g.sizes(), {g.dtype(), g.device()});
                           if (grads.needs(1)) grads[1] = g;
                         };
                       }));
 }
 
-void fill_(const Tensor& self, const Scalar& value) {
+void fill_(const Tensor& self, const Scalar& given) {
+  const Scalar value = fitting("fill_", given, self.dtype());
   check_not_read_only("fill_", self);  // elements on top of each other may all get the same value
   check_not_leaf("fill_", self);
   const bool recorded = is_differentiable(self.dtype()) && wants_grad({&self});
   if (self.numel() > 0) {
     // The number in a dtype that holds it exactly; the kernel converts.
     CopyCall call;
-    if (value.beyond && !is_differentiable(self.dtype())) raise_beyond("fill_", value);
     const bool whole = value.kind <= Scalar::Int && !value.beyond;
     double number[2] = {value.real, value.imaginary};
     if (whole) std::memcpy(number, &value.integer, sizeof value.integer);
@@ -138,7 +139,11 @@ void fill_(const Tensor& self, const Scalar& value) {
   }
   bump_version(self);
   if (recorded)
-    set_inplace_history(self, make_node("FillBackward", {&self}, [] { return [](const Tensor&, Grads&) {}; }));
+    set_inplace_history(self, make_node("FillBackward", {&self}, [] {
+                          return [](const Tensor& g, Grads& grads) {
+                            grads[0] = zeros(g.sizes(), {g.dtype(), g.device()});
+                          };
+                        }));
 }
 
 Scalar item(const Tensor& x) {

@@ -84,7 +84,7 @@ void sum_out(Term& term, const std::array<int, kLabels>& uses) {
     if (uses[size_t(term.labels[i])] > 1) kept.push_back(term.labels[i]);
     else dims.push_back(int64_t(i));
   }
-  if (!dims.empty()) term.tensor = reduce(ReductionOp::sum, term.tensor, dims, false, term.tensor.dtype());
+  if (!dims.empty()) term.tensor = reduce(ReductionOp::sum, term.tensor, dims, false);
   term.labels = kept;
 }
 // A view with these labels in this order; ones that it has not are of size 1.

@@ -221,6 +221,7 @@ class ElementwiseNode final : public Node {
     for (int k = 0; k < arity_; k++) {
       if (!grads.needs(k) || !info.differentiable[k]) continue;
       if (info.passes_gradient[k]) grads[k] = g[0];
+      else if (info.zero_gradient[k]) grads[k] = zeros(g[0].sizes(), {g[0].dtype(), g[0].device()});
       else if (grad_enabled()) grads[k] = by_formula(k, g[0]);
       else grads[k] = by_kernel(k, g[0], info);
     }
@@ -318,9 +319,7 @@ void protect(const Tensor& out, std::span<Arg> in, std::span<Tensor> copies, boo
 }
 
 void check_result(const OpInfo& info, std::span<const Arg> in, const Prepared& p, const Tensor& out) {
-  if (!can_cast(p.out_dtype, out.dtype()))
-    raise(ErrorKind::DType, info.name, str("a result that can be cast to ", name_of(out.dtype())),
-          name_of(p.out_dtype));
+  check_castable(info.name, p.out_dtype, out.dtype());
   const Dims sizes = common_sizes(info, in);
   if (sizes != out.sizes())
     raise(ErrorKind::Shape, info.name, str("a result of the output's shape ", out.sizes().text()), sizes.text());
@@ -377,17 +376,20 @@ void elementwise_out(ElementwiseOp op, const Tensor& out, std::span<const Arg> i
   const OpInfo& info = op_info(op);
   std::vector<Arg> in(inputs.begin(), inputs.end());
   check_inputs(info, in);
-  for (const Arg& a : in)
-    if (grad_enabled() && a.tensor && a.tensor->requires_grad())
+  for (int k = 0; k < info.arity && grad_enabled(); k++)
+    if (info.differentiable[k] && in[k].tensor && in[k].tensor->requires_grad())
       raise(ErrorKind::Runtime, info.name, "out= with tensors that do not require grad", "one that does");
   if (prepare(op, info, in).far && info.result == Result::boolean) [[unlikely]]
     return elementwise_out(op, out, std::span(WithInfinities(in).args, in.size()));
   const Dims sizes = common_sizes(info, in);
+  for (const Arg& a : in)  // what is read and written keeps its shape
+    if (a.tensor && a.tensor->same(out) && sizes != out.sizes())
+      raise(ErrorKind::Shape, info.name, str("an output of the broadcast shape ", sizes.text()), out.sizes().text());
   Tensor copies[3];
   protect(out, in, copies, sizes != out.sizes());
   const Prepared p = prepare(op, info, in);
   check_out(info.name, out, sizes, p.out_dtype, p.device);
-  if (p.out_dtype == DType::Bool && out.dtype() != DType::Bool) {  // kernels write a comparison as bytes
+  if (p.out_dtype != out.dtype()) {  // the result as it is without out=, then converted
     GradMode off(false);
     copy_values(out, elementwise(op, in));
     return bump_version(out);

@@ -69,7 +69,8 @@ Tensor basic_view(const Tensor& x, std::span<const Key> keys) {
       offset += at * stride;
     } else {
       const Range r = range_of(k, size);
-      keep(r.length, r.length > 1 ? stride * r.step : stride);
+      int64_t wide;
+      keep(r.length, __builtin_mul_overflow(stride, r.step, &wide) ? stride : wide);  // else there is but one element
       offset += r.length ? r.first * stride : 0;
     }
     dim++;
@@ -132,7 +133,9 @@ Tensor index(const Tensor& x, std::span<const Key> keys) {
     return basic_view(x, keys);
   const Resolved r = resolve(x, keys);
   if (r.has_tensor) return take_selected("index", r.view, r.selection);
-  return r.view.same(x) ? view(x, x.sizes()) : r.view;
+  if (!r.view.same(x)) return r.view;
+  return recorded("AliasBackward", x, make_view(x, x.sizes(), x.strides(), x->offset),
+                  [](const Tensor& g) { return g; });
 }
 
 void index_put_(const Tensor& x, std::span<const Key> keys, const Tensor& value, bool accumulate) {
@@ -146,7 +149,10 @@ void index_put_(const Tensor& x, std::span<const Key> keys, const Tensor& value,
 
 void index_put_(const Tensor& x, std::span<const Key> keys, const Scalar& value) {
   const Resolved r = resolve(x, keys);
-  if (!r.has_tensor) return fill_(r.view, value);
+  if (!r.has_tensor) {
+    check_writable("index_put_", r.view);
+    return fill_(r.view, value);
+  }
   index_put_(x, keys, full({}, value, {x.dtype(), x.device()}));
 }
 

@@ -405,7 +405,8 @@ void check_not_leaf(const char* op, const Tensor& t, bool recorded) {
   const bool wanted = recorded || (meta && (meta->requires_grad || meta->grad_fn));
   if (t->view_kind != ViewKind::Normal && wanted) [[unlikely]]
     refuse_view(op, t, false);
-  const bool leaf = meta && meta->requires_grad && !meta->grad_fn;
+  // A view keeps its history where the leaf no longer requires grad.
+  const bool leaf = meta && !meta->grad_fn && (meta->requires_grad || (t->base && t->autograd && t->autograd->grad_fn));
   if (leaf) [[unlikely]]
     raise(ErrorKind::Runtime, op, "a tensor that is not a leaf of a graph",
           t->base ? "a view of a leaf that requires grad" : "a leaf that requires grad",

@@ -26,11 +26,13 @@ constexpr void describe_gradient(OpInfo& info) {
       info.reads[k] = reads<O, k>(std::make_integer_sequence<int, O::kArity + 2>());
       info.passes_gradient[k] = passes<O, k>(std::make_integer_sequence<int, O::kArity + 1>());
     }
+    if constexpr (kHasZeroGradient<O, k>) info.differentiable[k] = info.zero_gradient[k] = true;
   }
 }
 template <class O>
 constexpr OpInfo info_of() {
-  OpInfo info{O::kName, O::kDTypes, O::kResult, O::kForms, O::kArity, O::kScalars, O::kArguments, O::kDoc, {}, {}, {}};
+  OpInfo info{O::kName,      O::kDTypes, O::kResult, O::kForms, O::kArity, O::kScalars,
+              O::kArguments, O::kDoc,    {},         {},        {},        {}};
   describe_gradient<O, 0>(info), describe_gradient<O, 1>(info), describe_gradient<O, 2>(info);
   return info;
 }

@@ -40,6 +40,7 @@ struct OpInfo {
   const char* doc;
   bool differentiable[3];      // by input
   bool passes_gradient[3];     // the gradient of this input is g itself
+  bool zero_gradient[3];       // it is zero, whatever g is
   uint8_t reads[3];            // which slots of (g, inputs..., y) the gradient of this input reads
 };
 BOLIDE_API const OpInfo& op_info(ElementwiseOp op);
@@ -126,6 +127,8 @@ BOLIDE_API void copy_values(const Tensor& to, const Tensor& from);
 // ---- results in given tensors (out.cpp) ----------------------------------------------------------------------
 // out= of an op: raises unless dtype and device fit and nothing wants a gradient; resizes where sizes differ.
 BOLIDE_API void check_out(const char* op, const Tensor& out, const Dims& sizes, DType dtype, Device device);
+// Raises where a result of this dtype may not be cast to that of the output.
+BOLIDE_API void check_castable(const char* op, DType result, DType out);
 BOLIDE_API void write_out(const char* op, const Tensor& out, const Tensor& result);
 // In place, other sizes; elements keep their places in row-major order, new ones are not set.
 BOLIDE_API void resize_(const Tensor& x, const Dims& sizes);

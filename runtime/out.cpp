@@ -36,11 +36,15 @@ void resize_(const Tensor& x, const Dims& sizes) {
   bump_version(x);
 }
 
+void check_castable(const char* op, DType result, DType out) {
+  if (!can_cast(result, out))
+    raise(ErrorKind::DType, op, str("a result that can be cast to ", name_of(out)), name_of(result));
+}
+
 void check_out(const char* op, const Tensor& out, const Dims& sizes, DType dtype, Device device) {
   if (grad_enabled() && out.requires_grad())
     raise(ErrorKind::Runtime, op, "out= with tensors that do not require grad", "one that does");
-  if (!can_cast(dtype, out.dtype()))
-    raise(ErrorKind::DType, op, str("a result that can be cast to ", name_of(out.dtype())), name_of(dtype));
+  check_castable(op, dtype, out.dtype());
   if (out.device() != device) raise(ErrorKind::Runtime, op, "an out= on " + name_of(device), name_of(out.device()));
   if (out.sizes() != sizes) {
     if (out.numel() && g_warn)

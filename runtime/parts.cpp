@@ -54,7 +54,8 @@ Tensor slice(const Tensor& x, int64_t dim, int64_t start, int64_t end, int64_t s
   Dims sizes = x.sizes(), strides = x.strides();
   sizes[d] = (last - first) / step + ((last - first) % step != 0);
   const int64_t offset = x->offset + (sizes[d] ? first * strides[d] : 0);
-  strides[d] = sizes[d] > 1 ? strides[d] * step : strides[d];
+  int64_t stride;
+  if (!__builtin_mul_overflow(strides[d], step, &stride)) strides[d] = stride;  // else there is but one element
   return recorded(
       "SliceBackward", x, make_view(x, sizes, strides, offset),
       put_into_zeros(x, [d, first, last, step](const Tensor& whole) { return slice(whole, d, first, last, step); }));
@@ -64,8 +65,10 @@ Tensor narrow(const Tensor& x, int64_t dim, int64_t start, int64_t length) {
   const int d = wrap_dim("narrow", dim, x.rank());
   check(x.rank() > 0, ErrorKind::Shape, "narrow", "a tensor with dimensions", [] { return std::string("a 0-d one"); });
   const int64_t size = x.size(d), first = start < 0 ? start + size : start;
-  if (first < 0 || length < 0 || first > size || length > size - first)
-    raise(ErrorKind::Index, "narrow", str("a part of ", size, " elements"), str(length, " from ", start));
+  const bool starts = first >= 0 && first <= size;
+  if (!starts || length < 0 || length > size - first)
+    raise(starts ? ErrorKind::Shape : ErrorKind::Index, "narrow", str("a part of ", size, " elements"),
+          str(length, " from ", start));
   return slice(x, d, first, first + length);
 }
 
@@ -136,7 +139,7 @@ TensorList chunk(const Tensor& x, int64_t chunks, int64_t dim) {
 
 TensorList unbind(const Tensor& x, int64_t dim) {
   const int d = wrap_dim("unbind", dim, x.rank());
-  check(x.rank() > 0, ErrorKind::Shape, "unbind", "a tensor with dimensions", [] { return std::string("a 0-d one"); });
+  check(x.rank() > 0, ErrorKind::Index, "unbind", "a tensor with dimensions", [] { return std::string("a 0-d one"); });
   TensorList parts;
   Dims sizes = x.sizes(), strides = x.strides();
   sizes.erase(d), strides.erase(d);

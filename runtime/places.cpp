@@ -48,6 +48,7 @@ Places find_places(const char* op, const Tensor& x, const Selection& s) {
   if (index_is_elsewhere(x, s)) converted.reserve(s.indices.size());
   Dims bases = x.strides();
   int first = -1, last = -1;
+  bool chooses_from_nothing = false;
   for (int d = 0; d < x.rank() || (d == 0 && s.elementwise); d++) {
     const Tensor& index = s.indices[size_t(d)];
     if (!index) {
@@ -55,7 +56,7 @@ Places find_places(const char* op, const Tensor& x, const Selection& s) {
       continue;
     }
     if (first < 0) first = d;
-    last = d;
+    last = d, chooses_from_nothing |= x.rank() && x.size(d) == 0;
     p.index_sizes = s.elementwise ? index.sizes() : common_sizes(op, p.index_sizes, index);
     keys[call.keys] = &index;
     if (index.device() != x.device()) keys[call.keys] = &converted.emplace_back(to(index, {}, x.device()));
@@ -66,7 +67,8 @@ Places find_places(const char* op, const Tensor& x, const Selection& s) {
   // Next to each other, the result's index dimensions take their place; apart, they come first (as in NumPy).
   p.position = last - first + 1 == call.keys ? first : 0;
   p.offsets = empty(p.index_sizes, {DType::I64, x.device()});
-  if (p.offsets.numel() == 0) return p;
+  // Nothing to copy: indices are not looked at, unless there is nothing that they could choose.
+  if (p.offsets.numel() == 0 || (p.inner_sizes.product() == 0 && !chooses_from_nothing)) return p;
   Dims few[2];  // strides: most calls have one or two keys, and making many Dims costs more than the rest
   std::vector<Dims> many(call.keys > 2 ? size_t(call.keys) : 0);
   Dims* strides = call.keys > 2 ? many.data() : few;

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <cmath>
 #include <cstdio>
 
 #include "runtime/errors.h"
@@ -25,6 +26,29 @@ void set_default_dtype(DType dtype) {
 }
 
 bool can_cast(DType from, DType to) { return category(from) <= category(to); }
+
+Scalar fitting(const char* op, Scalar value, DType dtype) {
+  if (dtype == DType::Bool || value.kind == Scalar::Complex) return value;
+  bool fits = true;
+  if (is_integer(dtype)) {
+    if (value.beyond) raise_beyond(op, value);
+    const int bits = int(8 * item_size(dtype)) - (dtype == DType::U8 ? 0 : 1);
+    const double end = std::ldexp(1.0, bits), low = dtype == DType::U8 ? 0 : -end;
+    if (value.kind == Scalar::Float) fits = value.real >= low && value.real < end;
+    else if (dtype == DType::U8) fits = std::abs(value.real) < end;  // negative ones wrap around
+    else if (bits < 63) fits = value.real >= low && value.real < end;
+    if (fits && dtype == DType::U8 && value.integer < 0) value = Scalar(value.integer + 256);
+  } else if (is_float(dtype) && std::isfinite(value.real)) {
+    fits = std::abs(value.real) <= (dtype == DType::F16    ? 65504.0
+                                    : dtype == DType::BF16 ? 0x1.FEp127
+                                    : dtype == DType::F32  ? 0x1.FFFFFEp127
+                                                           : INFINITY);
+  }
+  if (!fits)
+    raise(ErrorKind::Runtime, op, str("a number that fits ", name_of(dtype)),
+          value.kind == Scalar::Float ? str(value.real) : str(value.integer));
+  return value;
+}
 
 DType promote(DType a, DType b) {
   if (a == b) return a;

@@ -30,6 +30,9 @@ struct Scalar {
 // For an integer that 64 bits do not hold where one is needed that they do.
 [[noreturn]] BOLIDE_API void raise_beyond(const char* op, const Scalar& s);
 
+// A Python number as a tensor of this dtype holds it. Raises where that is beyond the dtype's range.
+BOLIDE_API Scalar fitting(const char* op, Scalar value, DType dtype);
+
 BOLIDE_API DType promote(DType a, DType b);
 // Does in-place arithmetic bring `from` into `to`? Not into a lower category.
 BOLIDE_API bool can_cast(DType from, DType to);

@@ -105,13 +105,16 @@ Tensor reduce(ReductionOp op, const Tensor& input, const OptionalDims& dims, boo
               double parameter) {
   const ReductionInfo& info = reduction_info(op);
   const Tensor x = dtype ? to(input, *dtype) : input;
+  const bool narrow = dtype && info.result == Result::sum && contains(IntBool, *dtype) && *dtype != DType::I64;
+  if (narrow) return to(reduce(op, x, dims, keepdim, {}, parameter), *dtype);  // added in int64
   const DType result = result_dtype(info, x.dtype());
   if (!contains(info.dtypes, info.result == Result::sum ? result : x.dtype()))
     raise(ErrorKind::DType, info.name, info.result == Result::floating ? "a floating-point dtype" : "a number dtype",
           name_of(x.dtype()), info.result == Result::floating ? "Give it a dtype, or convert the tensor." : "");
   const Plan p = make_plan(info.name, x, dims, keepdim);
   if (p.n == 0 && info.empty == Empty::raises && p.sizes.product() > 0)
-    raise(ErrorKind::Shape, info.name, "at least one element to reduce", describe(x));
+    raise(dims && dims->rank() ? ErrorKind::Index : ErrorKind::Shape, info.name, "at least one element to reduce",
+          describe(x));
   Tensor y = empty(p.sizes, {result, x.device()});
   // Integers are added in int64; the others in what they compute in.
   const Compute compute = info.result == Result::sum ? compute_type(result) : compute_type(x.dtype());
@@ -155,9 +158,11 @@ ValuesIndices extreme(ReductionOp op, const Tensor& x, int64_t dim, bool keepdim
 }  // namespace
 
 Tensor argmax(const Tensor& x, std::optional<int64_t> dim, bool keepdim) {
+  check(x.dtype() != DType::Bool, ErrorKind::DType, "argmax", "a number dtype", [] { return std::string("bool"); });
   return place_of(ReductionOp::argmax, x, dim, keepdim);
 }
 Tensor argmin(const Tensor& x, std::optional<int64_t> dim, bool keepdim) {
+  check(x.dtype() != DType::Bool, ErrorKind::DType, "argmin", "a number dtype", [] { return std::string("bool"); });
   return place_of(ReductionOp::argmin, x, dim, keepdim);
 }
 ValuesIndices max_dim(const Tensor& x, int64_t dim, bool keepdim) {

@@ -72,11 +72,12 @@ Tensor make_impl(const Dims& sizes, const Dims& strides, DType dtype, int64_t nu
 // A size or stride of a dimension that has one element does not matter.
 bool strides_are_contiguous(const Dims& sizes, const Dims& strides) {
   int64_t expected = 1;
+  bool gaps = false;
   for (int d = sizes.rank(); d-- > 0; expected *= sizes[d]) {
-    if (sizes[d] == 0) return true;
-    if (sizes[d] != 1 && strides[d] != expected) return false;
+    if (sizes[d] == 0) return true;  // of no elements, whatever the strides
+    gaps |= sizes[d] != 1 && strides[d] != expected;
   }
-  return true;
+  return !gaps;
 }
 
 // The elements from the lowest to the highest that these strides reach: [first, last].

@@ -94,6 +94,7 @@ Tensor flatten(const Tensor& x, int64_t start_dim, int64_t end_dim) {
 Tensor unflatten(const Tensor& x, int64_t dim, const Dims& parts) {
   const int at = wrap_dim("unflatten", dim, x.rank());
   check(x.rank() > 0, ErrorKind::Shape, "unflatten", "a tensor with dimensions", [&] { return describe(x); });
+  check(parts.rank() > 0, ErrorKind::Shape, "unflatten", "at least one size", [] { return std::string("none"); });
   Dims sizes;
   for (int d = 0; d < x.rank(); d++) {
     if (d != at) sizes.push_back(x.size(d));
@@ -131,6 +132,11 @@ Tensor permute(const Tensor& x, const Dims& dims) {
 Tensor movedim(const Tensor& x, const Dims& source, const Dims& destination) {
   check(source.rank() == destination.rank(), ErrorKind::Shape, "movedim", "as many sources as destinations",
         [&] { return str(source.text(), " and ", destination.text()); });
+  if (x.rank() == 0) {
+    for (const Dims& dims : {source, destination})
+      for (int64_t d : dims) wrap_dim("movedim", d, 0);
+    return permute(x, {});
+  }
   Dims order(x.rank(), -1);
   std::vector<bool> moved(size_t(std::max(x.rank(), 1)));
   for (int i = 0; i < source.rank(); i++) {
@@ -174,12 +180,14 @@ Tensor expand(const Tensor& x, const Dims& wanted) {
   const int missing = wanted.rank() - x.rank();
   if (missing < 0) raise(ErrorKind::Shape, "expand", str("at least ", x.rank(), " sizes"), wanted.text());
   Dims sizes(wanted.rank()), strides(wanted.rank());
-  for (int d = 0; d < wanted.rank(); d++) {
+  for (int d = wanted.rank(); d-- > 0;) {
     const int64_t own = d < missing ? 1 : x.size(d - missing), size = wanted[d] == -1 && d >= missing ? own : wanted[d];
     if (size < 0 || (own != size && own != 1))
       raise(ErrorKind::Shape, "expand", str("sizes that ", x.sizes().text(), " expands to"), wanted.text());
     sizes[d] = size;
-    strides[d] = d < missing || (own == 1 && size != 1) ? 0 : x.stride(d - missing);
+    if (own == 1 && size != 1) strides[d] = 0;
+    else if (d >= missing) strides[d] = x.stride(d - missing);
+    else strides[d] = x.rank() ? sizes[d + 1] * strides[d + 1] : 0;  // of size 1: as unsqueeze() has it
   }
   checked_numel("expand", sizes, DType::Bool);
   return recorded("ExpandBackward", x, make_view(x, sizes, strides, x->offset),

@@ -154,6 +154,11 @@ def has_gradient(row):
     return row.name not in EMPTY and bool(gradient_cases(row))
 
 
+def has_slope(row):
+    return has_gradient(row) and row.name not in FLAT
+
+
+FLAT = ("sign", "floor", "ceil", "round", "trunc", "floor_divide")  # whose gradients are zero
 CONSTANT = ("zero_", "fill_")  # whose results do not depend on the input
 EMPTY = ("index nothing",)  # whose results have no elements
 
@@ -237,11 +242,11 @@ FAULTS = [
     Fault("input overwritten", input_overwritten, takes_floats),
     Fault("NaN dropped", outputs_changed(nan_dropped), sees_nan),
     Fault("wrong broadcast", wrong_broadcast, broadcasts),
-    Fault("gradient scaled by 1.001", gradient_changed(lambda module, g: g * 1.001), has_gradient, ("gradients",)),
-    Fault("gradient of wrong sign", gradient_changed(lambda module, g: -g), has_gradient, ("gradients",)),
+    Fault("gradient scaled by 1.001", gradient_changed(lambda module, g: g * 1.001), has_slope, ("gradients",)),
+    Fault("gradient of wrong sign", gradient_changed(lambda module, g: -g), has_slope, ("gradients",)),
     Fault("gradient not conjugated", gradient_changed(lambda module, g: module.conj(g)), has_complex_gradient,
           ("gradients",)),
     Fault("gradient missing", outputs_changed(gradient_missing), has_gradient, ("gradients",)),
     Fault("gradient of gradient missing", gradient_changed(lambda module, g: g.detach()),
-          lambda row: has_gradient(row) and row.second, ("second_order",)),
+          lambda row: has_slope(row) and row.second, ("second_order",)),
 ]  # fmt: skip

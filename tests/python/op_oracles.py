@@ -29,6 +29,8 @@ def is_float(x):
 
 
 def sign(x):
+    if x.dtype == bool:
+        return x
     return (x > 0).astype(x.dtype) - (x < 0).astype(x.dtype) if not is_float(x) else np.sign(x)
 
 

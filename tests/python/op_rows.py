@@ -118,8 +118,8 @@ REDUCTIONS = [
         "dim": (0, 2)}), call=of_name("norm"), outside="skip", ulps=16, reason="as norm", **SLOPE),
     Row("count_nonzero", lambda x, dim=None: np.count_nonzero(x, axis=oracle.axes(dim)), "Any|Complex", "int64",
         dims({}, {"dim": 1}, {"dim": (0, 2)})),
-    Row("argmax", oracle.place(np.argmax), "Any", "int64", ONE_DIM + LINES, integers=(-120, 120)),
-    Row("argmin", oracle.place(np.argmin), "Any", "int64", ONE_DIM + LINES, integers=(-120, 120)),
+    Row("argmax", oracle.place(np.argmax), "Number", "int64", ONE_DIM + LINES, integers=(-120, 120)),
+    Row("argmin", oracle.place(np.argmin), "Number", "int64", ONE_DIM + LINES, integers=(-120, 120)),
     Row("max", oracle.extreme(np.max, np.argmax), "Any", "same", NEEDS_DIM + LINES, call=as_called("max"), places=True, **SLOPE),
     Row("min", oracle.extreme(np.min, np.argmin), "Any", "same", NEEDS_DIM + LINES, call=as_called("min"), places=True, **SLOPE),
 ]  # fmt: skip

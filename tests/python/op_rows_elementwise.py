@@ -71,9 +71,9 @@ UNARY = [
     unary("neg", np.negative, "Number|Complex", complex_extremes=True, inplace=True, aliases=("negative",), **SLOPE),
     unary("abs", np.abs, "Number|Complex", result="real", inplace=True, complex_extremes=True, aliases=("absolute",), **SLOPE),
     unary("square", lambda x: x * x, "Number|Complex", inplace=True, **SLOPE),
-    unary("sign", oracle.sign, "Number", inplace=True, zero_sign=False,
+    unary("sign", oracle.sign, "Any", inplace=True, zero_sign=False,
           reason="the sign of a zero of either sign is 0, of no particular sign; that of NaN is NaN, as in the Array API "
-          "standard (PyTorch gives 0)"),
+          "standard (PyTorch gives 0)", **SLOPE),
     unary("sgn", oracle.sgn, "Number|Complex", inplace=True, zero_sign=False, ulps=3, reason="as sign; a length and a "
           "quotient", **SLOPE),
     unary("conj_physical", np.conj, "Number|Complex", inplace=True, complex_extremes=True, **SLOPE),
@@ -112,10 +112,10 @@ UNARY = [
           reason="softplus, tanh and a product", **SLOPE),
     unary("softsign", lambda x: x / (1 + abs(x)), **SLOPE),
     unary("erf", oracle.erf, inplace=True, **FLOATING, **SLOPE),
-    unary("floor", lambda x: np.floor(x).astype(x.dtype), "Number", inplace=True),
-    unary("ceil", lambda x: np.ceil(x).astype(x.dtype), "Number", inplace=True),
-    unary("round", oracle.rounded_half_to_even, "Number", inplace=True),
-    unary("trunc", lambda x: np.trunc(x).astype(x.dtype), "Number", inplace=True, aliases=("fix",)),
+    unary("floor", lambda x: np.floor(x).astype(x.dtype), "Number", inplace=True, **SLOPE),
+    unary("ceil", lambda x: np.ceil(x).astype(x.dtype), "Number", inplace=True, **SLOPE),
+    unary("round", oracle.rounded_half_to_even, "Number", inplace=True, **SLOPE),
+    unary("trunc", lambda x: np.trunc(x).astype(x.dtype), "Number", inplace=True, aliases=("fix",), **SLOPE),
     unary("isnan", np.isnan, "Any|Complex", complex_extremes=True, result="boolean"),
     unary("isinf", np.isinf, "Any|Complex", complex_extremes=True, result="boolean"),
     unary("isfinite", np.isfinite, "Any|Complex", complex_extremes=True, result="boolean"),
@@ -144,7 +144,7 @@ BINARY = [
     binary("div", np.true_divide, FC, inplace=True, domain=((-3.0, 3.0), POSITIVE), integers=(1, 9),
            aliases=("divide", "true_divide"), **FLOATING, **SLOPES),
     binary("floor_divide", oracle.floor_divide, inplace=True, zero_sign=False,
-           reason="a zero has the sign of either operand"),
+           reason="a zero has the sign of either operand", **SLOPES),
     binary("remainder", oracle.remainder, inplace=True, domain=((-3.0, 3.0), POSITIVE), zero_sign=False,
            ignore=lambda a, b: ~(abs(a) < 2.0**28 * abs(b)) & np.isfinite(a) & np.isfinite(b) & (b != 0),
            reason="float32: exact for quotients up to 2^28; a zero has the sign of either operand", **SLOPES),
@@ -195,8 +195,8 @@ def bounds(library, x, low, high):
 
 
 COMPOSED = [
-    Row("clamp_min", np.maximum, "Number", cases=cases(((3, 5), (3, 5)), ((3, 5), -1), ((131,), ())), outside="skip", half_roundings=2, **SLOPES),
-    Row("clamp_max", np.minimum, "Number", cases=cases(((3, 5), (3, 5)), ((3, 5), -1), ((131,), ())), outside="skip", half_roundings=2, **SLOPES),
+    Row("clamp_min", np.maximum, "Number", cases=cases(((3, 5), (3, 5)), ((3, 5), 1), ((131,), ())), outside="skip", half_roundings=2, **SLOPES),
+    Row("clamp_max", np.minimum, "Number", cases=cases(((3, 5), (3, 5)), ((3, 5), 1), ((131,), ())), outside="skip", half_roundings=2, **SLOPES),
     Row("rsub", lambda a, b, alpha=1: b - alpha * a, "Number|Complex", cases=(*cases(((3, 5), (3, 5)), ((3, 5), 2)),
         Case(((3, 5), (5,)), named={"alpha": 2})), absolute=1, reason="a sum that cancels", outside="skip", half_roundings=2, **SLOPES),
     Row("masked_fill", lambda x, mask, value: np.where(mask, np.asarray(value, x.dtype), x), "Any|Complex",

@@ -1,0 +1,226 @@
+"""Bugs of bolide that random programs beside PyTorch found (test_programs.py), with what PyTorch gives written down."""
+
+import bolide
+import pytest
+from conftest import DEVICE
+
+ON = {"device": DEVICE}
+
+
+def numbers(*values, dtype=bolide.float64, grad=False):
+    return bolide.tensor(values, dtype=dtype, requires_grad=grad, **ON)
+
+
+# ---- gradients -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["floor", "ceil", "round", "trunc", "sign"])
+def test_steps_have_a_gradient_of_zero(name):
+    x = numbers(0.25, -1.5, grad=True)
+    getattr(bolide, name)(x).sum().backward()
+    assert x.grad.tolist() == [0, 0]
+    getattr(bolide, name)(x).backward(numbers(float("inf"), float("nan")))
+    assert x.grad.tolist() == [0, 0]
+
+
+def test_floor_division_has_a_gradient_of_zero():
+    a, b = numbers(5.0, -7.0, grad=True), numbers(2.0, grad=True)
+    (a // b + a).sum().backward()
+    assert a.grad.tolist() == [1, 1] and b.grad.tolist() == [0]
+
+
+@pytest.mark.parametrize(
+    "overwrite",
+    [lambda y: y.zero_(), lambda y: y.fill_(3), lambda y: y.copy_(numbers(1.0, 2.0)), lambda y: y.__setitem__(..., 4)],
+)  # fmt: skip
+def test_what_is_overwritten_has_a_gradient_of_zero(overwrite):
+    x = numbers(1.0, 2.0, grad=True)
+    y = x * 2
+    overwrite(y)
+    (y * y).sum().backward()
+    assert x.grad.tolist() == [0, 0]
+
+
+def test_a_quotient_may_change_afterwards():
+    a, b = numbers(1.0, 6.0, grad=True), numbers(2.0, 4.0, grad=True)
+    quotient = a / b
+    quotient += 1
+    quotient.mul_(2).sum().backward()
+    assert a.grad.tolist() == [1, 0.5] and b.grad.tolist() == [-0.5, -0.75]
+
+
+def test_a_copy_of_itself_counts():
+    x = numbers(1.0, 2.0)
+    x.copy_(x)
+    x[...] = x
+    assert x._version == 2
+    leaf = numbers(1.0, 2.0, grad=True)
+    y = leaf * 1
+    y[:] = y
+    y.sum().backward()
+    assert leaf.grad.tolist() == [1, 1]
+
+
+def test_the_view_of_what_was_a_leaf_stays_refused():
+    x = bolide.tensor(2.0, requires_grad=True, **ON)
+    view = x.squeeze()
+    x.requires_grad_(False)
+    with pytest.raises(RuntimeError, match="leaf"):
+        view.relu_()
+
+
+def test_only_a_leaf_is_told_that_it_requires_grad():
+    y = numbers(1.0, grad=True) * 2
+    with pytest.raises(RuntimeError, match="leaf"):
+        y.requires_grad = True
+
+
+def test_a_comparison_of_what_requires_grad_has_an_output():
+    out = bolide.zeros(2, dtype=bolide.bool, **ON)
+    bolide.eq(numbers(1.0, 2.0, grad=True), 2, out=out)
+    assert out.tolist() == [False, True]
+
+
+def test_false_assigns_nothing():
+    x = bolide.tensor(2.0, requires_grad=True, **ON)
+    x[False] = 3
+    assert x.item() == 2
+
+
+# ---- dtypes and numbers ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("dtype", "expected"), [("int8", 44), ("uint8", 44), ("int32", 300), ("bool", True)]
+)
+def test_a_sum_has_the_dtype_that_is_asked_for(dtype, expected):
+    total = bolide.ones(3, 100, **ON).sum(dtype=getattr(bolide, dtype))
+    assert total.dtype == getattr(bolide, dtype) and total.item() == expected
+
+
+def test_factors_leave_the_dtype_alone():
+    truths = bolide.tensor([True, False], **ON)
+    assert bolide.add(truths, truths, alpha=300).tolist() == [True, False]
+    assert bolide.add(~truths, truths, alpha=0).tolist() == [False, True]
+    half = bolide.tensor([1.0, 2.0], dtype=bolide.float16, **ON)
+    whole = bolide.tensor([2, 4], **ON)
+    assert bolide.addcmul(half, whole, whole, value=-0.25).dtype == bolide.float16
+    assert bolide.add(half, whole, alpha=-1.5).dtype == bolide.float16
+    row = bolide.tensor([[1, 2]], **ON)
+    product = bolide.addmm(whole[:1], row, row.T, beta=0.5)
+    assert product.dtype == bolide.int64 and product.tolist() == [[5]]
+    for x in (half, whole):
+        with pytest.raises(RuntimeError, match="bool"):
+            bolide.sub(x, x, alpha=True)
+
+
+def test_bounds_wrap_around_in_uint8():
+    x = bolide.tensor([4, 200], dtype=bolide.uint8, **ON)
+    assert x.clone().clamp_(0, -2).tolist() == [4, 200]
+    assert x.clamp(-100).tolist() == x.clamp_min(-100).tolist() == [156, 200]
+    assert x.clamp_max(-100).tolist() == [4, 156]
+    with pytest.raises(RuntimeError, match="fits uint8"):
+        x.clamp(0, 300)
+
+
+@pytest.mark.parametrize(
+    ("dtype", "value"),
+    [("uint8", 256), ("uint8", -256), ("uint8", -0.5), ("int8", 128), ("int32", float("nan")), ("int64", 2.0**63),
+     ("float16", 1e5), ("float32", 1e300)],
+)  # fmt: skip
+def test_numbers_that_do_not_fit(dtype, value):
+    x = bolide.zeros(2, dtype=getattr(bolide, dtype), **ON)
+    for store in (x.fill_, lambda v: x.masked_fill(x == 0, v), lambda v: x.__setitem__(0, v)):
+        with pytest.raises(RuntimeError, match=f"fits {dtype}"):
+            store(value)
+    assert x.tolist() == [0, 0]
+
+
+def test_numbers_that_fit():
+    x = bolide.zeros(2, dtype=bolide.uint8, **ON)
+    assert x.fill_(-1).tolist() == [255, 255]
+    assert x.copy_(300).tolist() == [44, 44]  # as a tensor of the number is converted
+    large = bolide.full((2,), 2**53 + 1, **ON)
+    assert large.masked_fill(bolide.tensor([True, False], **ON), 0.5).tolist() == [0, 2**53 + 1]
+
+
+def test_an_output_of_another_dtype_gets_the_converted_result():
+    x = bolide.tensor([4], dtype=bolide.uint8, **ON)
+    out = bolide.zeros(1, dtype=bolide.int64, **ON)
+    assert bolide.add(x, 300, out=out).tolist() == (x + 300).tolist() == [48]
+    assert bolide.add(numbers(1.5), 1, out=bolide.zeros(1, **ON)).tolist() == [2.5]
+
+
+def test_clamp_shares_no_gradient_twice():
+    x, low, high = (
+        numbers(1, 2, 3, 2, grad=True),
+        numbers(2, 2, 2, 3, grad=True),
+        numbers(2, 2, 2, 1, grad=True),
+    )
+    bolide.clamp(x, low, high).sum().backward()
+    assert [t.grad.tolist() for t in (x, low, high)] == [[0, 1, 0, 0], [0, 0, 0, 0], [0, 0, 1, 1]]
+
+
+def test_an_expanded_tensor_takes_no_assignment():
+    x = bolide.zeros(1, **ON).expand(3)
+    for store in (lambda: x.__setitem__(slice(2), 1), lambda: x.__setitem__(..., numbers(1))):
+        with pytest.raises(RuntimeError, match="distinct"):
+            store()
+
+
+def test_ops_of_bool():
+    truths = bolide.tensor([True, False], **ON)
+    assert truths.sign().tolist() == [True, False]
+    assert bolide.fmod(numbers(3.5, 2.5), truths).tolist()[0] == 0.5
+    assert bolide.isclose(truths, truths).tolist() == [True, True]
+    for place in (bolide.argmax, bolide.argmin):
+        with pytest.raises(RuntimeError, match="bool"):
+            place(truths)
+
+
+# ---- views and shapes ------------------------------------------------------------------------------
+
+
+def test_strides_of_dimensions_of_size_one():
+    x = bolide.zeros(4, 4, **ON)
+    assert x[1:2:3].stride() == (12, 1) and x[..., :1:2].stride() == (4, 2)
+    assert x[0].expand(1, 4).stride() == (4, 1) and x[0].expand(1, 2, 1, 4).stride() == (0, 0, 4, 1)
+    assert x[0, 0].expand(1).stride() == (0,)
+
+
+def test_views_of_a_0d_tensor():
+    x = bolide.tensor(3.0, **ON)
+    assert x.mT is x and x.movedim(0, -1).item() == 3
+    assert [p.tolist() for p in x.nonzero(as_tuple=True)] == [[0]]
+    with pytest.raises(IndexError):
+        x.unbind(0)
+    with pytest.raises(IndexError):
+        x.movedim(1, 0)
+
+
+def test_ravel_is_contiguous():
+    column = bolide.zeros(3, 2, **ON)[:, :1]
+    flat = column.ravel()
+    assert flat.is_contiguous() and flat._base is None
+    flat.fill_(1)
+    assert column.sum().item() == 0
+
+
+def test_an_output_that_is_an_input_keeps_its_shape():
+    x = numbers(1.0, 2.0)
+    with pytest.raises(bolide.ShapeError, match="broadcast"):
+        bolide.add(x, bolide.ones(3, 2, **ON), out=x)
+    assert x.tolist() == [1, 2]
+
+
+def test_indices_of_nothing():
+    x = bolide.zeros(2, 2, **ON)
+    place = bolide.tensor([2], **ON)
+    assert x[2:, place].shape == (0, 1)
+    x[2:, place] = 1
+    with pytest.raises(IndexError):  # there is none to choose
+        x[2:][place].sum().item()
+    with pytest.raises(IndexError):
+        bolide.zeros(0, 3, **ON).amax(0)
+    with pytest.raises(bolide.ShapeError):
+        x.unflatten(0, ())
