@@ -109,7 +109,7 @@ int assign(PyObject* self, PyObject* key, PyObject* value) {
 }
 
 PyObject* nonzero_rows(const Tensor& x, bool as_tuple) {
-  if (as_tuple) return tuple_of(unbind(nonzero(x.rank() ? x : unsqueeze(x, 0)), 1));
+  if (as_tuple) return tuple_of(nonzero_by_dim(x));
   return wrap(nonzero(x));
 }
 Tensor rows_of_indices(const Tensor& x) { return nonzero(x); }

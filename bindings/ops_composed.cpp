@@ -12,9 +12,7 @@ Tensor where_both(const Arg& condition, const Arg& input, const Arg& other) {
     raise(ErrorKind::Type, "where", "a condition as Tensor", "three numbers");
   return where(condition, input, other);
 }
-TensorList where_true(const Tensor& condition) {
-  return unbind(nonzero(condition.rank() ? condition : unsqueeze(condition, 0)), 1);
-}
+TensorList where_true(const Tensor& condition) { return nonzero_by_dim(condition); }
 Tensor where_method(const Tensor& input, const Tensor& condition, const Arg& other) {
   return where(condition, input, other);
 }
@@ -92,9 +90,9 @@ Tensor nan_to_num(const Tensor& x, double nan, std::optional<double> high, std::
 }
 Arg bound(const char* op, const Tensor& x, const Arg& b) {
   if (b.tensor) return b;
-  Promotion promotion;
-  promotion.add_tensor(x.dtype(), x.rank() == 0), promotion.add_scalar(b.scalar);
-  return is_integer(promotion.result()) ? Arg(fitting(op, b.scalar, promotion.result())) : b;
+  const Arg both[] = {x, b};
+  const DType dtype = promoted(both);
+  return is_integer(dtype) ? Arg(fitting(op, b.scalar, dtype)) : b;
 }
 Tensor clamp_min(const Tensor& x, const Arg& low) {
   const Arg b = bound("clamp_min", x, low);

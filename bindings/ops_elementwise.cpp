@@ -47,21 +47,13 @@ bool is_one(PyObject* o) { return PyLong_CheckExact(o) && PyLong_AsLong(o) == 1;
 
 DType dtype_of_arg(const Arg& a) { return a.tensor ? a.tensor->dtype() : a.scalar.default_dtype(); }
 
-DType promoted(const Inputs& in) {
-  Promotion promotion;
-  for (const Arg& a : in.span()) {
-    if (a.tensor) promotion.add_tensor(a.tensor->dtype(), a.tensor->rank() == 0);
-    else promotion.add_scalar(a.scalar);
-  }
-  return promotion.result();
-}
 // `factor` times input i: alpha of add and sub, value of addcmul and addcdiv. It leaves the result's dtype alone.
 void scale(Inputs& in, int i, PyObject* factor, const Row& row) {
   if (is_one(factor)) return;
   const Scalar s = Convert<Scalar>::get(factor);
   const char* name = row.info->name;
   if (s.beyond) raise_beyond(name, s);
-  const DType dtype = promoted(in);
+  const DType dtype = promoted(in.span());
   check(s.kind != Scalar::Bool || dtype == DType::Bool || row.extra != Extra::kAlpha, ErrorKind::DType, name,
         "a number for tensors of numbers", [] { return std::string("a bool"); });
   check(is_differentiable(dtype) || s.kind <= Scalar::Int, ErrorKind::DType, name, "an integer for tensors of integers",
@@ -121,7 +113,7 @@ void read_bounds(Inputs& in, const Bound& b) {
     if (b.slots[i] != Py_None) read(in, i, b.slots[i]);
     else in.args[i] = in.args[0];  // promotes nothing
   }
-  const DType dtype = promoted(in);
+  const DType dtype = promoted(in.span());
   for (int i = 1; i < 3; i++) {
     if (b.slots[i] == Py_None) in.args[i] = Arg(end_of_range(dtype, i == 2));
     else if (!in.args[i].tensor && is_integer(dtype)) in.args[i] = Arg(fitting("clamp", in.args[i].scalar, dtype));

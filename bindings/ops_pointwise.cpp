@@ -10,9 +10,7 @@
 namespace bolide::python {
 
 void write_in_place(const Tensor& self, const Tensor& result) {
-  if (!can_cast(result.dtype(), self.dtype()))
-    raise(ErrorKind::DType, "in-place", str("a result that can be cast to ", name_of(self.dtype())),
-          name_of(result.dtype()));
+  check_castable("in-place", result.dtype(), self.dtype());
   copy_(self, result);
 }
 

@@ -268,12 +268,9 @@ void add_services(py::module_& m) {
   m.def(
       "result_type",
       [](const py::object& a, const py::object& b) {
-        Promotion p;
-        for (PyObject* o : {a.ptr(), b.ptr()}) {
-          if (is_tensor(o)) p.add_tensor(unwrap(o).dtype(), unwrap(o).rank() == 0);
-          else p.add_scalar(Convert<Scalar>::get(o));
-        }
-        return py::reinterpret_steal<py::object>(dtype_to_python(p.result()));
+        auto read = [](PyObject* o) { return is_tensor(o) ? Arg(unwrap(o)) : Arg(Convert<Scalar>::get(o)); };
+        const Arg both[] = {read(a.ptr()), read(b.ptr())};
+        return py::reinterpret_steal<py::object>(dtype_to_python(promoted(both)));
       },
       py::arg("tensor1"), py::arg("tensor2"), "The dtype that an op of both gives.");
   m.def(

@@ -37,6 +37,19 @@ bool keeps(DType dtype, const Scalar& s) {  // does this number leave the dtype 
                                                               : is_complex(dtype));
 }
 
+}  // namespace
+
+DType promoted(std::span<const Arg> in) {
+  Promotion promotion;
+  for (const Arg& a : in) {
+    if (a.tensor) promotion.add_tensor(a.tensor->dtype(), a.tensor->rank() == 0);
+    else promotion.add_scalar(a.scalar);
+  }
+  return promotion.result();
+}
+
+namespace {
+
 DType promote_inputs(ElementwiseOp op, std::span<const Arg> in) {
   const size_t first = op == ElementwiseOp::where;  // the condition does not count, nor do parameters
   const size_t end = in.size() - size_t(op_info(op).scalars);
@@ -46,12 +59,7 @@ DType promote_inputs(ElementwiseOp op, std::span<const Arg> in) {
     uniform = in[i].tensor ? in[i].tensor->dtype() == t->dtype() : keeps(t->dtype(), in[i].scalar);
   if (uniform) [[likely]]
     return t->dtype();
-  Promotion promotion;
-  for (size_t i = first; i < end; i++) {
-    if (in[i].tensor) promotion.add_tensor(in[i].tensor->dtype(), in[i].tensor->rank() == 0);
-    else promotion.add_scalar(in[i].scalar);
-  }
-  return promotion.result();
+  return promoted(in.subspan(first, end - first));
 }
 
 bool is_far(std::span<const Arg> in, Compute compute) {

@@ -172,6 +172,7 @@ Tensor nonzero(const Tensor& x) {
   }
   return to(places, {}, x.device());
 }
+TensorList nonzero_by_dim(const Tensor& x) { return unbind(nonzero(x.rank() ? x : unsqueeze(x, 0)), 1); }
 
 Tensor masked_select(const Tensor& x, const Tensor& mask) {
   check(mask.dtype() == DType::Bool, ErrorKind::DType, "masked_select", "a mask of dtype bool",

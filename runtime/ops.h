@@ -28,6 +28,7 @@ struct Arg {
   Arg(int v) : scalar(v) {}
   Arg(int64_t v) : scalar(v) {}
 };
+BOLIDE_API DType promoted(std::span<const Arg> in);  // the dtype that these compute in together
 
 // ---- elementwise (elementwise.cpp, op_info.cpp) --------------------------------------------------------------
 struct OpInfo {
@@ -182,6 +183,7 @@ BOLIDE_API Tensor index(const Tensor& x, std::span<const Key> keys);
 BOLIDE_API void index_put_(const Tensor& x, std::span<const Key> keys, const Tensor& value, bool accumulate = false);
 BOLIDE_API void index_put_(const Tensor& x, std::span<const Key> keys, const Scalar& value);
 BOLIDE_API Tensor nonzero(const Tensor& x);  // rows of indices; waits for its device
+BOLIDE_API TensorList nonzero_by_dim(const Tensor& x);  // as what indexes x: a 0-d tensor is a row of one element
 BOLIDE_API Tensor masked_select(const Tensor& x, const Tensor& mask);
 BOLIDE_API Tensor index_select(const Tensor& x, int64_t dim, const Tensor& index);
 BOLIDE_API Tensor gather(const Tensor& x, int64_t dim, const Tensor& index);

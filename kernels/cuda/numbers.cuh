@@ -42,7 +42,7 @@ struct alignas(sizeof(T) * N <= 16 ? sizeof(T) * N : 16) Pack {
 };
 template <class S>
 inline constexpr int kPack = int(16 / sizeof(S));
-inline bool is_aligned(const void* p, size_t bytes) { return reinterpret_cast<uintptr_t>(p) % bytes == 0; }
+BOLIDE_FN bool is_aligned(const void* p, size_t bytes) { return reinterpret_cast<uintptr_t>(p) % bytes == 0; }
 
 // f(storage type of dtype, as a value of it that is not to be read). Complex ones only for a complex C: whatever is
 // computed in real numbers has met none.

@@ -137,7 +137,7 @@ __device__ inline typename Op::State thread_part(const Arguments<Op>& a, int64_t
     constexpr int kPer = From::kPer;
     const int64_t size = kPer > 1 ? 16 / kPer : 0;
     const char* first = static_cast<const char*>(a.in) + base * size;
-    const bool packed = kPer > 1 && a.dense && reinterpret_cast<uintptr_t>(first + begin * size) % 16 == 0;
+    const bool packed = kPer > 1 && a.dense && is_aligned(first + begin * size, 16);
     const int64_t step = int64_t(blockDim.x) * kPer;
     int64_t i = begin + int64_t(threadIdx.x) * kPer;
     for (; packed && i + (kInFlight - 1) * step + kPer <= end; i += kInFlight * step) {

@@ -50,7 +50,7 @@ class Row {
   static constexpr bool kKept = kChunks > 0;
 
   // Beyond its n elements a row has `fill`.
-  __device__ Row(const S* row, int64_t n, T fill) : row_(row), n_(n), fill_(fill), aligned_(is_on_16_bytes(row)) {
+  __device__ Row(const S* row, int64_t n, T fill) : row_(row), n_(n), fill_(fill), aligned_(is_aligned(row, 16)) {
     if constexpr (kKept) { BOLIDE_UNROLL for (int i = 0; i < kChunks; i++) load(place(i), kept_[i]); }
   }
   // f(number of the first element, T (&numbers)[kPer]) for this thread's packs. What f puts there stays if kKept.
@@ -83,14 +83,13 @@ class Row {
   __device__ void store(S* out, int64_t e, const T (&numbers)[kPer]) const {
     Pack<S, kPer> pack;
     BOLIDE_UNROLL for (int j = 0; j < kPer; j++) pack.v[j] = store_as<S>(numbers[j]);
-    if (e + kPer <= n_ && is_on_16_bytes(out)) *reinterpret_cast<Pack<S, kPer>*>(out + e) = pack;
+    if (e + kPer <= n_ && is_aligned(out, 16)) *reinterpret_cast<Pack<S, kPer>*>(out + e) = pack;
     else
       for (int j = 0; j < kPer; j++)
         if (e + j < n_) out[e + j] = pack.v[j];
   }
 
  private:
-  static __device__ bool is_on_16_bytes(const S* p) { return reinterpret_cast<uintptr_t>(p) % 16 == 0; }
   __device__ int64_t place(int i) const { return (int64_t(i) * blockDim.x + threadIdx.x) * kPer; }
   __device__ void load(int64_t e, T (&numbers)[kPer]) const {
     if (aligned_ && e + kPer <= n_) {

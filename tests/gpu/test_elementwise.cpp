@@ -126,6 +126,26 @@ TEST(CudaElementwise, EveryOpEveryDtypeEveryLayout) {
   for_each_op([]<class O>(O) { run_op<O>(); });
 }
 
+// Packs whose places depend on three dimensions: a column of matrices times a row of each.
+TEST(CudaElementwise, PacksOfSeveralDimensions) {
+  const View v = dense({3, 5, 48});
+  const int64_t first[] = {48, 0, 1}, second[] = {0, 1, 0};
+  for (DType dtype : {DType::F32, DType::BF16, DType::F64}) {
+    Array a(dtype, 3 * 48), b(dtype, 5), out(dtype, v.count());
+    a.fill_random(1), b.fill_random(2);
+    on_both([&](bool on_cuda) {
+      ElementwiseCall call;
+      call.op = ElementwiseOp::mul, call.compute = compute_type(dtype);
+      call.slots[0] = a.operand(on_cuda, first), call.slots[1] = b.operand(on_cuda, second);
+      call.out = out.operand(on_cuda, v.strides.data());
+      call.rank = 3, call.shape = v.shape.data();
+      if (on_cuda) call.stream = cuda_stream();
+      kernels(on_cuda).elementwise(call);
+    });
+    out.expect_equal(std::string("packs of ") + name_of(dtype));
+  }
+}
+
 // where(condition, a, b) with a bool condition and a result of half type: three dtypes in one call.
 TEST(CudaElementwise, WhereWithABoolCondition) {
   for (DType dtype : kReal) {

@@ -203,11 +203,11 @@ TEST(CudaIndex, TakePutAdd) {
     run_index(mode, DType::I64, 7, 2049, 2, false);
   }
 }
-TEST(CudaIndex, OffsetsWrapAndTheFirstBadIndexIsReported) {
-  const View v = dense({3, 500});
+void run_offsets(int64_t columns) {
+  const View v = dense({3, columns});
   const int64_t row[] = {0, 1}, column[] = {1, 0};
   for (double bad : {0.0, 20.0, -8.0}) {
-    Array a(DType::I64, 500), b(DType::I32, 3), c(DType::U8, 500), d(DType::I64, 3), e(DType::I64, 500);
+    Array a(DType::I64, columns), b(DType::I32, 3), c(DType::U8, columns), d(DType::I64, 3), e(DType::I64, columns);
     Array offsets(DType::I64, v.count());
     Reports reports;
     a.fill_random(1, -7, 6), b.fill_random(2, -7, 6), c.fill_random(3, 0, 6), d.fill_random(4, -7, 6);
@@ -229,6 +229,9 @@ TEST(CudaIndex, OffsetsWrapAndTheFirstBadIndexIsReported) {
     EXPECT_EQ(reports.expect_equal("report"), bad != 0);
     if (bad == 0) offsets.expect_equal("offsets");
   }
+}
+TEST(CudaIndex, OffsetsWrapAndTheFirstBadIndexIsReported) {
+  for (int64_t columns : {5, 500, 1000}) run_offsets(columns);  // by a warp, a block, many blocks
 }
 
 TEST(CudaIndex, NoKeysAreOffsetsOfZero) {

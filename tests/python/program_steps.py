@@ -53,6 +53,11 @@ def filled(b):
 # ---- views -----------------------------------------------------------------------------------------
 
 
+def size_along(x, dim):
+    """Its size, or a small number where the tensor has no such dimension."""
+    return x.shape[dim] if -x.dim() <= dim < x.dim() else 2
+
+
 @makes(9)
 def basic_index(b):
     name = b.tensor()
@@ -116,7 +121,7 @@ def selected(b):
     name = b.tensor()
     x = b.at(name)
     dim = b.dim(x.dim())
-    n = x.shape[dim] if -x.dim() <= dim < x.dim() else 2
+    n = size_along(x, dim)
     start = b.upto(n + 1)
     length = b.upto(n - start + 1) + (1 if b.rarely(40) else 0)
     return (
@@ -133,7 +138,7 @@ def parts(b):
     name = b.tensor()
     x = b.at(name)
     dim = b.dim(x.dim())
-    n = x.shape[dim] if -x.dim() <= dim < x.dim() else 2
+    n = size_along(x, dim)
     cut = b.upto(n + 1)
     which = b.pick((0, -1, 1))
     return (

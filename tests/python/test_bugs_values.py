@@ -379,3 +379,11 @@ def test_every_float16_there_and_back(device):
     is_nan = np.isnan(halves)
     np.testing.assert_array_equal(back.view(np.uint16)[~is_nan], halves.view(np.uint16)[~is_nan])
     assert np.isnan(back[is_nan]).all()
+
+
+@pytest.mark.skipif(DEVICE != "cuda", reason="vector code on the CPU has a limit: docs/accuracy.md")
+@pytest.mark.parametrize("name", ["sin", "cos", "tan"])
+def test_angles_of_any_size(name):
+    x = np.array([4e15, 1e20, 3.4e38, -1e30], np.float32)
+    got = getattr(bolide, name)(bolide.from_numpy(x).to(DEVICE)).cpu().numpy()
+    np.testing.assert_allclose(got, getattr(np, name)(x.astype(np.float64)), rtol=1e-6)

@@ -2,6 +2,7 @@
 
 import json
 import sys
+import timeit
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,8 @@ sys.path.insert(0, str(BENCHMARKS))
 
 import compare  # noqa: E402
 import report  # noqa: E402
+from libraries import Library  # noqa: E402
+from worker import Worker  # noqa: E402
 
 LIBRARY = """
 import numpy
@@ -104,12 +107,11 @@ class Tensor(numpy.ndarray):
     def numpy(self): return self.view(numpy.ndarray)
 def from_numpy(array): return array.view(Tensor)
 def moved(x): return x
-def waited(): return numpy.array(float(waits > 0))
 """
 
 
 def test_on_a_device(fakes):
-    """Tensors go to the device and come back, a sample ends with a wait, nothing but faster than the peer is wanted."""
+    """Tensors go to the device and come back, and nothing but faster than the peer is wanted."""
     for library in "fake_ours", "fake_peer":
         (fakes / f"{library}.py").write_text(ON_DEVICE)
     cases = CASES.replace("lib.double(x)", "lib.moved(x)").replace('fake", 1', 'fake", 5')
@@ -119,6 +121,16 @@ def test_on_a_device(fakes):
     assert results["twice"]["disagreement"] is None
     assert results["twice"]["at_least"] == 1
     assert everything["libraries"]["fake_ours"]["device"] == "fake device"
+
+
+@pytest.mark.parametrize("device, waits", [("cuda", 1), ("cpu", 0)])
+def test_a_sample_ends_when_the_device_is_done(fakes, device, waits):
+    (fakes / "fake_device.py").write_text(ON_DEVICE)
+    library = Library("fake_device", 1, device=device)
+    worker = Worker(library, {})
+    worker.timer, worker.number, library.module.waits = timeit.Timer("pass"), 3, 0
+    worker.sample()
+    assert library.module.waits == waits
 
 
 def test_what_is_right_comes_from_the_peer_in_float64(fakes):
