@@ -1,5 +1,5 @@
 // buffers.cpp - sharing memory through Python's buffer protocol, in both directions: how NumPy arrays come and go
-// without NumPy being imported.
+// without NumPy being imported, and what memoryview(tensor) shows.
 #include <cstring>
 
 #include "bindings/convert.h"
@@ -43,12 +43,16 @@ class View {
  public:
   View(const char* op, PyObject* o) : op_(op) {
     memory_ = pybind11::reinterpret_steal<object>(PyMemoryView_FromObject(o));
+    const bool bfloat16 = !memory_ && is_bfloat16(o);
     if (!memory_) {
       PyErr_Clear();
-      raise(ErrorKind::DType, op, "an array of a dtype that bolide has", describe_dtype(o));
+      if (!bfloat16) raise(ErrorKind::DType, op, "an array of a dtype that bolide has", describe_dtype(o));
+      memory_ = pybind11::reinterpret_steal<object>(
+          PyMemoryView_FromObject(object(pybind11::handle(o).attr("view")("int16")).ptr()));
+      if (!memory_) throw Raised{};
     }
     const Py_buffer& b = buffer();
-    const auto found = dtype_of_format(b.format, b.itemsize);
+    const auto found = bfloat16 ? DType::BF16 : dtype_of_format(b.format, b.itemsize);
     if (!found) raise(ErrorKind::DType, op, "an array of a dtype that bolide has", describe_dtype(o));
     dtype_ = *found;
     if (b.ndim > kMaxRank) raise(ErrorKind::Shape, op, str("at most ", kMaxRank, " dimensions"), str(b.ndim));
@@ -82,6 +86,11 @@ class View {
 
  private:
   static int64_t alignment(DType t) { return is_complex(t) ? item_size(t) / 2 : item_size(t); }
+  // That of the package ml_dtypes, for which buffers have no letter: its bits are shared.
+  static bool is_bfloat16(PyObject* o) {
+    PyErr_Clear();
+    return is_numpy_array(o) && describe_dtype(o) == "dtype bfloat16";
+  }
   static std::string describe_dtype(PyObject* o) {
     const auto dtype = pybind11::reinterpret_steal<object>(PyObject_GetAttrString(o, "dtype"));
     if (dtype) return str("dtype ", std::string(pybind11::str(dtype)));
@@ -97,46 +106,62 @@ class View {
 };
 
 // ---- out -----------------------------------------------------------------------------------------------------
-struct Exporter {
-  PyObject_HEAD
-  Tensor tensor;
-  Py_ssize_t shape[kMaxRank], strides[kMaxRank];
-};
-PyTypeObject* exporter_type = nullptr;
-
 const char* format_of(DType t) {
   constexpr const char* formats[] = {"?", "B", "b", "h", "i", "q", "e", nullptr, "f", "d", "Zf", "Zd"};
   static_assert(std::size(formats) == kDTypeCount);
   return formats[int(t)];
 }
+// What a view keeps: the tensor may get other memory meanwhile, by an assignment to .data.
+struct Shown {
+  Ref<Storage> storage;
+  Dims sizes, strides;  // in bytes
+};
+
+bool is_column_major(const Tensor& t) {
+  int64_t expected = 1;
+  for (int d = 0; d < t.rank(); expected *= t.size(d++))
+    if (t.size(d) != 1 && t.stride(d) != expected) return t.numel() == 0;
+  return true;
+}
+// Why the memory of this tensor cannot be shown to one who asks like that; null: it can.
+const char* objection(const Tensor& t, int flags) {
+  if (t.requires_grad()) return "expected a tensor that does not require grad, got one that does; use detach()";
+  if (!t.device().is_cpu()) return "expected a tensor on the CPU, got one on a device; use cpu()";
+  if (!format_of(t.dtype())) return "expected a dtype that buffers have, got bfloat16; use float()";
+  if ((flags & PyBUF_WRITABLE) && t->storage->read_only)
+    return "expected memory that may be written, got a read-only tensor";
+  const auto wants = [&](int flag) { return (flags & flag) == flag; };
+  if ((wants(PyBUF_C_CONTIGUOUS) || !wants(PyBUF_STRIDES)) && !t.is_contiguous())
+    return "expected contiguous memory, got a tensor with strides; use contiguous()";
+  if (wants(PyBUF_F_CONTIGUOUS) && !is_column_major(t)) return "expected memory in column-major order, got other";
+  if (wants(PyBUF_ANY_CONTIGUOUS) && !t.is_contiguous() && !is_column_major(t))
+    return "expected contiguous memory, got other";
+  return nullptr;
+}
 int get_buffer(PyObject* self, Py_buffer* view, int flags) {
-  auto* e = reinterpret_cast<Exporter*>(self);
-  const Tensor& t = e->tensor;
-  if ((flags & PyBUF_WRITABLE) && t->storage->read_only) {
-    PyErr_SetString(PyExc_BufferError, "[numpy] expected memory that may be written, got a read-only tensor.");
-    view->obj = nullptr;
+  const Tensor& t = unwrap(self);
+  view->obj = nullptr;
+  if (const char* why = objection(t, flags)) {
+    PyErr_Format(PyExc_BufferError, "[Tensor] %s.", why);
     return -1;
   }
   static char nothing[16];  // an address for tensors without elements
+  auto* shown = new Shown{t->storage, t.sizes(), t.strides()};
+  for (int64_t& stride : shown->strides) stride *= t.item_size();
   view->buf = t.numel() ? t.data() : nothing;
   view->len = t.numel() * t.item_size();
   view->itemsize = t.item_size();
   view->readonly = t->storage->read_only;
-  view->format = const_cast<char*>(format_of(t.dtype()));
+  view->format = flags & PyBUF_FORMAT ? const_cast<char*>(format_of(t.dtype())) : nullptr;
   view->ndim = t.rank();
-  view->shape = e->shape;
-  view->strides = e->strides;
+  view->shape = flags & PyBUF_ND ? shown->sizes.data() : nullptr;
+  view->strides = (flags & PyBUF_STRIDES) == PyBUF_STRIDES ? shown->strides.data() : nullptr;
   view->suboffsets = nullptr;
-  view->internal = nullptr;
+  view->internal = shown;
   view->obj = Py_NewRef(self);
   return 0;
 }
-void destroy_exporter(PyObject* self) {
-  PyTypeObject* type = Py_TYPE(self);
-  reinterpret_cast<Exporter*>(self)->tensor.~Tensor();
-  type->tp_free(self);
-  Py_DECREF(type);
-}
+void release_buffer(PyObject*, Py_buffer* view) { delete static_cast<Shown*>(view->internal); }
 
 }  // namespace
 
@@ -151,21 +176,9 @@ Tensor share_array(PyObject* o) {
   return view.can_share() ? view.share() : view.copy();
 }
 
-PyObject* export_buffer(const Tensor& t) {
-  PyObject* self = checked(exporter_type->tp_alloc(exporter_type, 0));
-  auto* e = reinterpret_cast<Exporter*>(self);
-  new (&e->tensor) Tensor(t);
-  for (int i = 0; i < t.rank(); i++) e->shape[i] = t.size(i), e->strides[i] = t.stride(i) * t.item_size();
-  return self;
-}
-void add_buffer_type(PyObject* module) {
-  PyType_Slot slots[] = {{Py_bf_getbuffer, reinterpret_cast<void*>(get_buffer)},
-                         {Py_tp_dealloc, reinterpret_cast<void*>(destroy_exporter)},
-                         {0, nullptr}};
-  PyType_Spec spec = {"bolide._Memory", sizeof(Exporter), 0, Py_TPFLAGS_DEFAULT | Py_TPFLAGS_DISALLOW_INSTANTIATION,
-                      slots};
-  exporter_type = reinterpret_cast<PyTypeObject*>(PyType_FromModuleAndSpec(module, &spec, nullptr));
-  if (!exporter_type) throw pybind11::error_already_set();
+std::vector<PyType_Slot> buffer_slots() {
+  return {{Py_bf_getbuffer, reinterpret_cast<void*>(get_buffer)},
+          {Py_bf_releasebuffer, reinterpret_cast<void*>(release_buffer)}};
 }
 
 }  // namespace bolide::python

@@ -25,6 +25,7 @@ Tensor make_tensor(PyObject* data, OptionalDType dtype, OptionalDevice device, b
 Tensor as_tensor(PyObject* data, OptionalDType dtype, OptionalDevice device) {
   if (is_tensor(data)) return to(unwrap(data), dtype, device);
   if (is_numpy_array(data)) return to(share_array(data), dtype, device);
+  if (const Tensor shared = share_foreign(data)) return to(shared, dtype, device);
   return tensor_from(data, dtype, device.value_or(Device{}));
 }
 

@@ -19,8 +19,13 @@ Tensor share_buffer(const char* op, PyObject* o);
 // Likewise, but a copy where it cannot be shared: for operands.
 Tensor share_array(PyObject* o);
 Tensor copy_buffer(const char* op, PyObject* o);
-// An object with the buffer of a CPU tensor, which it keeps alive: what NumPy makes its view of.
-PyObject* export_buffer(const Tensor& t);
-void add_buffer_type(PyObject* module);
+// The buffer protocol of Tensor.
+std::vector<PyType_Slot> buffer_slots();
+
+// ---- interop.cpp, cuda_array.cpp: memory of other libraries ----------------------------------------------------
+// On the memory of an object with DLPack, __cuda_array_interface__ or __array__; no tensor for any other object.
+Tensor share_foreign(PyObject* o);
+// On the memory that __cuda_array_interface__ describes.
+Tensor share_cuda_array(PyObject* description, PyObject* owner);
 
 }  // namespace bolide::python

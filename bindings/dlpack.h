@@ -4,6 +4,8 @@
 #pragma once
 #include "bindings/tensor_type.h"
 
+struct DLManagedTensorVersioned;
+
 namespace bolide::python {
 
 // tensor.__dlpack__(stream, max_version, dl_device, copy): a capsule.
@@ -14,6 +16,8 @@ PyObject* dlpack_device(const Tensor& t);
 Tensor from_dlpack(PyObject* x, PyObject* device, PyObject* copy);
 // The capsule alone; the name says which of both structs it holds.
 Tensor from_capsule(PyObject* capsule, bool may_copy, bool want_copy);
+// The struct alone, which is owned from now on, whatever happens.
+Tensor from_managed(DLManagedTensorVersioned* managed, bool may_copy, bool want_copy);
 // The table of C functions that other libraries look up on the type.
 PyObject* exchange_table();
 

@@ -5,10 +5,16 @@
 #include <optional>
 #include <type_traits>
 
+#include "bindings/errors.h"
 #include "kernels/dtype.h"
 #include "runtime/device.h"
 
 namespace bolide::python {
+
+[[noreturn]] inline void raise_buffer_error(const std::string& text) {
+  PyErr_SetString(PyExc_BufferError, text.c_str());
+  throw Raised{};
+}
 
 template <class Managed>
 constexpr const char* capsule_name() {
@@ -44,6 +50,31 @@ inline std::optional<DType> dtype_of_dlpack(DLDataType d) {
     if (own.code == d.code && own.bits == d.bits && d.lanes == 1) return DType(i);
   }
   return std::nullopt;
+}
+
+// "float8_e5m2", "uint16", "float32x4": for errors.
+inline std::string name_of_dlpack(DLDataType d) {
+  static constexpr const char* names[] = {"int",
+                                          "uint",
+                                          "float",
+                                          "an opaque handle of bits: ",
+                                          "bfloat",
+                                          "complex",
+                                          "bool",
+                                          "float8_e3m4",
+                                          "float8_e4m3",
+                                          "float8_e4m3b11fnuz",
+                                          "float8_e4m3fn",
+                                          "float8_e4m3fnuz",
+                                          "float8_e5m2",
+                                          "float8_e5m2fnuz",
+                                          "float8_e8m0fnu",
+                                          "float6_e2m3fn",
+                                          "float6_e3m2fn",
+                                          "float4_e2m1fn"};
+  const bool known = d.code < std::size(names), sized = known && d.code > kDLBool;
+  return (known ? names[d.code] : str("code ", int(d.code), " with bits: ")) + (sized ? "" : str(int(d.bits))) +
+         (d.lanes == 1 ? "" : str("x", d.lanes));
 }
 
 }  // namespace bolide::python

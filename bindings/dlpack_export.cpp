@@ -9,16 +9,12 @@
 #include "bindings/dlpack_common.h"
 #include "runtime/autograd.h"
 #include "runtime/backend.h"
+#include "runtime/late_release.h"
 
 namespace py = pybind11;
 
 namespace bolide::python {
 namespace {
-
-[[noreturn]] void raise_buffer_error(const std::string& text) {
-  PyErr_SetString(PyExc_BufferError, text.c_str());
-  throw Raised{};
-}
 
 // ---- the struct ----------------------------------------------------------------------------------------------
 // One block: the managed struct, the tensor that it keeps alive, and the arrays. Freeing it needs no GIL.
@@ -31,10 +27,11 @@ struct Export {
   static void release(Managed* m) { delete static_cast<Export*>(m->manager_ctx); }
 };
 
-// Dimensions of one element, or of none at all, get the stride that a contiguous tensor has there.
+// Dimensions of one element get the stride that a contiguous tensor has there.
 void fill_strides(const Tensor& t, int64_t* strides) {
-  const Dims plain = t.sizes().contiguous_strides();
-  for (int i = 0; i < t.rank(); i++) strides[i] = t.numel() == 0 || t.size(i) == 1 ? plain[i] : t.stride(i);
+  int64_t plain = 1;
+  for (int i = t.rank(); i-- > 0; plain *= t.size(i))
+    strides[i] = t.size(i) == 1 && t.numel() > 0 ? plain : t.stride(i);
 }
 DLTensor describe_tensor(const Tensor& t, int64_t* shape, int64_t* strides) {
   DLTensor d{};
@@ -71,7 +68,7 @@ void destroy_capsule(PyObject* capsule) {
   const char* name = PyCapsule_GetName(capsule);
   if (!name || std::strcmp(name, capsule_name<Managed>()) != 0) return;  // consumed
   auto* m = static_cast<Managed*>(PyCapsule_GetPointer(capsule, name));
-  if (m && m->deleter) m->deleter(m);
+  m->deleter(m);  // ours: runs no Python code, so an error on its way stays
 }
 template <class Managed>
 PyObject* make_capsule(Managed* m) {
@@ -85,7 +82,7 @@ PyObject* make_capsule(Managed* m) {
 
 // ---- requests ------------------------------------------------------------------------------------------------
 void check_exportable(const Tensor& t) {
-  if (t.requires_grad() && grad_enabled())
+  if (t.requires_grad())  // even under no_grad: what the other library changes in place, the graph would not know of
     raise_buffer_error("[__dlpack__] expected a tensor that does not require grad, got one that does. Use detach().");
 }
 // A CUDA stream by DLPack's rules: None and 1 mean the legacy default stream, 2 the per-thread one.
@@ -107,11 +104,16 @@ void order_after_us(const Tensor& t, PyObject* stream) {
   const StreamHandle theirs{reinterpret_cast<void*>(number), device.index}, ours = current_stream(device);
   if (theirs.handle == ours.handle) return;
   Backend& backend = *backend_of(device.type).backend;
+  // The legacy stream is asked about first: as long as another captures, nothing may be queued there.
+  if (backend.is_capturing(theirs) != backend.is_capturing(ours))
+    raise_buffer_error(
+        "[__dlpack__] expected the tensor's work and the consumer's stream in one graph capture or in none, got one of "
+        "them outside. Export it before the capture, or with stream=-1 where it is ready.");
   const EventHandle event = backend.record_event(ours);
   backend.wait_event(theirs, event);
   backend.destroy_event(event);
-  // Their work may still run when they let go: the pool keeps the block back until it is done.
-  if (!t->storage->release) record_stream(device, t->storage->allocation, theirs);
+  // Their work may still run when they let go: the memory is kept back until it is done.
+  record_stream(*t->storage, theirs);
 }
 
 std::optional<Device> requested_device(const Tensor& t, PyObject* dl_device) {
@@ -167,18 +169,19 @@ int table_allocate(DLTensor* prototype, DLManagedTensorVersioned** out, void* co
   try {
     const auto dtype = dtype_of_dlpack(prototype->dtype);
     const auto device = device_of_dlpack(prototype->device);
-    if (!dtype || !device) {
-      set_error(context, "BufferError", "[dlpack] expected a dtype and a device that bolide has, got others.");
+    const int rank = prototype->ndim;
+    if (!dtype || !device || rank < 0 || rank > kMaxRank || (rank && !prototype->shape)) {
+      set_error(context, "BufferError", "[dlpack] expected a dtype, device and shape that bolide has, got others.");
       return -1;
     }
-    Dims sizes(prototype->ndim);
-    for (int i = 0; i < prototype->ndim; i++) sizes[i] = prototype->shape[i];
+    Dims sizes(rank);
+    for (int i = 0; i < rank; i++) sizes[i] = prototype->shape[i];
     *out = make_versioned(empty(sizes, {*dtype, *device}), false);
     return 0;
-  } catch (const std::exception& e) {
-    set_error(context, "RuntimeError", e.what());
-    return -1;
-  }
+  } catch (const Error& e) {
+    set_error(context, e.kind() == ErrorKind::OutOfMemory ? "MemoryError" : "BufferError", e.what());
+  } catch (const std::exception& e) { set_error(context, "RuntimeError", e.what()); }
+  return -1;
 }
 int table_export(void* object, DLManagedTensorVersioned** out) {
   return guarded_int("dlpack", [&] {
@@ -188,10 +191,9 @@ int table_export(void* object, DLManagedTensorVersioned** out) {
     return 0;
   });
 }
-int table_import(DLManagedTensorVersioned* managed, void** out) {
+int table_import(DLManagedTensorVersioned* managed, void** out) {  // owns it from now on, whatever happens
   return guarded_int("dlpack", [&] {
-    const auto capsule = py::reinterpret_steal<py::object>(make_capsule(managed));
-    *out = wrap(from_capsule(capsule.ptr(), true, false));
+    *out = wrap(from_managed(managed, true, false));
     return 0;
   });
 }
@@ -204,8 +206,8 @@ int table_view(void* object, DLTensor* out) {  // points into the tensor's own s
     out->device = dlpack_device_of(t.device());
     out->ndim = t.rank();
     out->dtype = dlpack_type_of(t.dtype());
-    out->shape = const_cast<int64_t*>(t.sizes().data());
-    out->strides = const_cast<int64_t*>(t.strides().data());
+    out->shape = t.rank() ? const_cast<int64_t*>(t.sizes().data()) : nullptr;
+    out->strides = t.rank() ? const_cast<int64_t*>(t.strides().data()) : nullptr;
     return 0;
   });
 }

@@ -203,6 +203,8 @@ Tensor tensor_from(PyObject* data, std::optional<DType> dtype, Device device) {
     const Tensor copied = copy_buffer("tensor", data);
     return to(copied, dtype, device);
   }
+  if (!is_list(data) && !is_scalar(data))
+    if (const Tensor shared = share_foreign(data)) return to(shared, dtype, device, true);
   const Survey survey(data);
   if (survey.arrays) return to(stacked(data, dtype), {}, device);
   const DType wanted = dtype.value_or(default_for(survey));

@@ -46,13 +46,31 @@ Tensor tensor_of_buffer(PyObject* buffer, DType dtype, int64_t count, int64_t of
   return t;
 }
 
+}  // namespace
+
+Tensor share_foreign(PyObject* o) {
+  static PyObject* const dlpack = PyUnicode_InternFromString("__dlpack__");
+  static PyObject* const cuda = PyUnicode_InternFromString("__cuda_array_interface__");
+  static PyObject* const array = PyUnicode_InternFromString("__array__");
+  if (is_scalar(o) || PyType_Check(o)) return {};  // NumPy's numbers have __array__ too
+  const auto has = [o](PyObject* name) { return _PyType_Lookup(Py_TYPE(o), name) != nullptr; };
+  if (has(dlpack)) return from_dlpack(o, Py_None, Py_None);
+  if (has(cuda)) return share_cuda_array(steal(PyObject_GetAttr(o, cuda)).ptr(), o);
+  if (!has(array)) return {};
+  const py::object made = steal(PyObject_CallMethodNoArgs(o, array));
+  if (!is_numpy_array(made.ptr())) throw Mismatch{made.ptr(), "a numpy.ndarray from __array__"};
+  return share_array(made.ptr());
+}
+
+namespace {
+
 // What tensor() would copy is shared, where it can be: a tensor, an array, what has DLPack, a buffer.
 Tensor as_array(PyObject* data, std::optional<DType> dtype, std::optional<Device> device, std::optional<bool> copy,
                 bool requires_grad) {
   Tensor shared;
   if (is_tensor(data)) shared = unwrap(data);
   else if (is_numpy_array(data)) shared = share_array(data);
-  else if (PyObject_HasAttrString(data, "__dlpack__")) shared = from_dlpack(data, Py_None, Py_None);
+  else if (const Tensor foreign = share_foreign(data)) shared = foreign;
   else if (PyObject_CheckBuffer(data)) shared = tensor_of_buffer(data, dtype.value_or(default_dtype()), -1, 0, false);
   if (!shared) {
     if (copy && !*copy)
@@ -72,6 +90,21 @@ Tensor as_array(PyObject* data, std::optional<DType> dtype, std::optional<Device
   return leaf;
 }
 
+PyObject* to_numpy(const Tensor& x, bool force);
+
+// NumPy has no bfloat16; the package ml_dtypes gives it one.
+PyObject* to_bfloat16_array(const Tensor& t) {
+  py::object dtype;
+  try {
+    dtype = py::module_::import("ml_dtypes").attr("bfloat16");
+  } catch (const py::error_already_set&) {
+    raise(ErrorKind::DType, "numpy", "a dtype that NumPy has", "bfloat16; use float().numpy()",
+          "With the package ml_dtypes installed it has bfloat16 too.");
+  }
+  const Tensor bits = view_of(t, t.sizes(), t.strides(), t->offset, DType::I16);
+  const py::object array = steal(to_numpy(bits, false));
+  return array.attr("view")(dtype).release().ptr();
+}
 PyObject* to_numpy(const Tensor& x, bool force) {
   GradMode mode(false);
   const Tensor t = force ? to(detach(x), {}, Device{}) : x;
@@ -79,10 +112,9 @@ PyObject* to_numpy(const Tensor& x, bool force) {
         [] { return std::string("one that does; use detach().numpy()"); });
   check(t.device().is_cpu(), ErrorKind::Type, "numpy", "a tensor on the CPU",
         [&] { return name_of(t.device()) + "; use cpu().numpy()"; });
-  check(t.dtype() != DType::BF16, ErrorKind::DType, "numpy", "a dtype that NumPy has",
-        [] { return std::string("bfloat16; use float().numpy()"); });
-  const py::object memory = steal(export_buffer(t));
-  return py::module_::import("numpy").attr("asarray")(memory).release().ptr();
+  if (t.dtype() == DType::BF16) return to_bfloat16_array(t);
+  static PyObject* const asarray = py::object(py::module_::import("numpy").attr("asarray")).release().ptr();
+  return PyObject_CallOneArg(asarray, steal(wrap(t)).ptr());
 }
 PyObject* to_array(const Tensor& x, PyObject* dtype, PyObject* copy) {
   const py::object array = py::reinterpret_steal<py::object>(to_numpy(x, false));

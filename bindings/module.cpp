@@ -89,13 +89,13 @@ PYBIND11_MODULE(_C, m, py::mod_gil_used()) {
   m.doc() = "The compiled part of bolide.";
   add_errors(m.ptr());
   add_dtype_device(m.ptr());
-  add_buffer_type(m.ptr());
 
   static std::vector<PyMethodDef> functions, methods;
   static std::vector<PyGetSetDef> attributes = properties();
   split_table(functions, methods);
   std::vector<PyType_Slot> slots = operator_slots();
-  for (const PyType_Slot& slot : indexing_slots()) slots.push_back(slot);
+  for (auto group : {indexing_slots, buffer_slots})
+    for (const PyType_Slot& slot : group()) slots.push_back(slot);
   make_tensor_type(m.ptr(), methods.data(), attributes.data(), slots);
   finish_type();
   m.attr("Tensor") = py::handle(reinterpret_cast<PyObject*>(tensor_type));

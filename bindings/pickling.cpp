@@ -1,4 +1,5 @@
 // pickling.cpp - what bolide._pickling needs: a tensor's storage as bytes, and tensors on a storage.
+#include <atomic>
 #include <cstring>
 
 #include "bindings/ops_table.h"
@@ -47,13 +48,31 @@ PyObject* on_storage(PyObject* type, const Tensor& bytes, DType dtype, int64_t o
   return make_instance(reinterpret_cast<PyTypeObject*>(type), view_of(whole, sizes, strides, offset));
 }
 
-PyObject* call_module(const char* function, PyObject* self, PyObject* argument) {
+// What Python object owns the memory: None for memory of the pool.
+PyObject* storage_owner(const Tensor& t) {
+  if (t->storage->release != drop_reference) Py_RETURN_NONE;
+  return Py_NewRef(static_cast<PyObject*>(t->storage->owner));
+}
+
+// Or with a base that only this view holds, like that of arange(6).reshape(2, 3).
+bool has_storage_alone(const Tensor& t) {
+  const bool own_base = t->base && !t.requires_grad() && t->base->references.load(std::memory_order_acquire) == 1;
+  return t->storage->references.load(std::memory_order_acquire) == (own_base ? 2 : 1);
+}
+
+PyObject* call_module(const char* module, const char* function, PyObject* self, PyObject* argument = nullptr) {
   namespace py = pybind11;
-  const py::object f = py::module_::import("bolide._pickling").attr(function);
+  const py::object f = py::module_::import(module).attr(function);
   return checked(PyObject_CallFunctionObjArgs(f.ptr(), self, argument, nullptr));
 }
-PyObject* reduce_ex(PyObject* self, PyObject* protocol) { return call_module("reduce_tensor", self, protocol); }
-PyObject* deep_copy(PyObject* self, PyObject* memo) { return call_module("deepcopy_tensor", self, memo); }
+PyObject* reduce_ex(PyObject* self, PyObject* protocol) {
+  return call_module("bolide._pickling", "reduce_tensor", self, protocol);
+}
+PyObject* deep_copy(PyObject* self, PyObject* memo) {
+  return call_module("bolide._pickling", "deepcopy_tensor", self, memo);
+}
+PyObject* share_memory(PyObject* self) { return call_module("bolide.multiprocessing", "share_memory", self); }
+PyObject* is_shared(PyObject* self) { return call_module("bolide.multiprocessing", "is_shared", self); }
 
 }  // namespace
 
@@ -64,6 +83,15 @@ std::vector<Op> pickling_rows() {
       op<&from_bytes>("_from_bytes", "data, device", "A uint8 tensor from bytes.", kFunction),
       op<&on_storage>("_on_storage", "type, input, dtype, offset, size, stride",
                       "A tensor of this type on the storage of a uint8 tensor.", kFunction),
+      op<&storage_owner>("_storage_owner", "input", "The Python object whose memory it is: None for bolide's own.",
+                         kFunction),
+      op<&has_storage_alone>("_has_storage_alone", "input", "Does no other tensor use its storage?", kFunction),
+      op<&share_memory>("share_memory_", "input",
+                        "Moves its memory to where other processes can see it, and returns it (bolide.multiprocessing)."
+                        "\n\nRaises: BolideError if views or a graph use the memory too.\nReference: "
+                        "torch.Tensor.share_memory_.",
+                        kMethod),
+      op<&is_shared>("is_shared", "input", "Can other processes see its memory?", kMethod),
       op<&reduce_ex>("__reduce_ex__", "input, protocol", "For pickle and copy.copy().", kMethod),
       op<&deep_copy>("__deepcopy__", "input, memo", "For copy.deepcopy().", kMethod),
   };

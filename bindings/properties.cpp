@@ -181,6 +181,8 @@ const std::vector<Property>& tensor_properties() {
       {"retains_grad", retains, nullptr, "bool", "Does it keep .grad though it is no leaf?"},
       {"output_nr", output_number, nullptr, "int", "Which output of grad_fn it is."},
       {"data", data, assign_data, "Tensor", "On the same storage, without history."},
+      {"__cuda_array_interface__", cuda_array_interface, nullptr, "dict[str, Any]",
+       "Its memory as Numba and CuPy see it, version 3; AttributeError where it is not on CUDA."},
       {"_version", version, nullptr, "int", "How often the storage was changed in place."},
       {"_base", base, nullptr, "Tensor | None", "Of a view, the tensor that it shows."},
       {"_is_inference", inference, nullptr, "bool", "Was it made in inference mode?"},

@@ -15,6 +15,8 @@ struct Property {
 };
 const std::vector<Property>& tensor_properties();  // properties.cpp
 
+// __cuda_array_interface__ (cuda_array.cpp).
+PyObject* cuda_array_interface(PyObject* self, void*);
 // bolide.strided (services.cpp).
 PyObject* strided_layout();
 

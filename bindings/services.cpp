@@ -1,12 +1,15 @@
 // services.cpp - devices, memory, streams, threads and fused optimizer steps, bound with pybind11.
 #include <pybind11/stl.h>
 
+#include <map>
+
 #include "bindings/convert.h"
 #include "bindings/module.h"
 #include "bindings/properties.h"
 #include "kernels/cpu/cpu_kernels.h"
 #include "kernels/threads.h"
 #include "runtime/backend.h"
+#include "runtime/late_release.h"
 #include "runtime/ops.h"
 
 namespace py = pybind11;
@@ -30,16 +33,24 @@ Backend& backend_at(Device d) { return *backend_of(d.type).backend; }
 struct Stream {
   Device device;
   StreamHandle handle;
-  bool owned = false;
 };
+// Streams of objects that have gone are used again and never destroyed: work may still be queued there, a thread may have
+// one as its current stream, and memory that was used there is asked about when it is freed.
+std::vector<StreamHandle>& idle_streams(Device device) {
+  static auto* all = new std::map<int, std::vector<StreamHandle>>;  // guarded by the GIL
+  return (*all)[device.index];
+}
 std::shared_ptr<Stream> make_stream(const py::object& device) {
   const Device d = cuda_device(device);
+  std::vector<StreamHandle>& idle = idle_streams(d);
+  if (idle.empty()) idle.push_back(backend_at(d).make_stream(d.index));
+  const StreamHandle handle = idle.back();
+  idle.pop_back();
   auto release = [](Stream* s) {
-    // Work may still be queued, and the pool may hold blocks for it.
-    if (s->owned) backend_at(s->device).synchronize(s->handle), backend_at(s->device).destroy_stream(s->handle);
+    idle_streams(s->device).push_back(s->handle);
     delete s;
   };
-  return {new Stream{d, backend_at(d).make_stream(d.index), true}, release};
+  return {new Stream{d, handle}, release};
 }
 struct Event {
   Device device;
@@ -204,7 +215,7 @@ void record_on(const Tensor& t, PyObject* stream) {
   const Stream& s = *py::cast<Stream*>(py::handle(stream));
   if (s.device != t.device())
     raise(ErrorKind::Value, "record_stream", str("a stream of ", name_of(t.device())), name_of(s.device));
-  if (!t->storage->release) record_stream(t.device(), t->storage->allocation, s.handle);
+  record_stream(*t->storage, s.handle);
 }
 
 PyObject* strided_layout() {

@@ -44,6 +44,8 @@ class BOLIDE_API Backend {
   virtual void wait_event(StreamHandle stream, EventHandle event) = 0;  // the stream waits, not the host
   virtual void destroy_event(EventHandle event) = 0;
   virtual void synchronize(StreamHandle stream) = 0;                    // the host waits; users' waits: blocking.h
+  // Is its work being written down for a graph? Then it may not wait for work outside of that.
+  virtual bool is_capturing(StreamHandle) { return false; }
 
   // Where the kernels of a device report to; null where they have finished when a call returns.
   virtual Fault* fault(int device) = 0;

@@ -7,6 +7,7 @@
 #include <thread>
 
 #include "runtime/errors.h"
+#include "runtime/late_release.h"
 
 namespace bolide {
 namespace {
@@ -65,11 +66,13 @@ void FaultReport::check() { raise_fault(own_, ""); }
 void wait_for(Device device, StreamHandle stream) {
   Backend& backend = *backend_of(device.type).backend;
   wait_until([&] { return backend.is_idle(stream); });
+  release_finished();
   raise_faults(backend, device);
 }
 void wait_for(Device device, EventHandle event) {
   Backend& backend = *backend_of(device.type).backend;
   wait_until([&] { return backend.is_done(event); });
+  release_finished();
   raise_faults(backend, device);
 }
 

@@ -173,7 +173,12 @@ class Pool {
   void free(Block* block) {
     std::lock_guard lock(mutex_);
     allocated_ -= int64_t(block->bytes), live_--;
-    for (StreamHandle s : block->other_streams) block->pending.push_back(backend_.record_event(s));
+    for (StreamHandle s : block->other_streams) {
+      try {
+        block->pending.push_back(backend_.record_event(s));
+      } catch (const Error&) {  // a stream of others that has gone: whoever ended it has waited for its work
+      }
+    }
     block->other_streams.clear();
     if (block->pending.empty()) release(block);
     else pending_.push_back(block);

@@ -6,6 +6,7 @@
 
 #include "runtime/autograd.h"
 #include "runtime/backend.h"
+#include "runtime/late_release.h"
 #include "runtime/overlap.h"
 
 namespace bolide {
@@ -29,7 +30,7 @@ Ref<Storage> Storage::wrap(Device device, void* data, size_t bytes, void (*relea
 }
 
 void Storage::destroy(Storage* s) {
-  if (s->release) s->release(s->owner);
+  if (s->release) release_foreign(*s);
   else deallocate(s->device, s->allocation);
   delete s;
 }

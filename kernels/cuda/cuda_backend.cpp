@@ -135,6 +135,16 @@ void CudaBackend::destroy_event(EventHandle event) {
 void CudaBackend::synchronize(StreamHandle stream) {
   check_cuda(cudaStreamSynchronize(stream_of(stream)), "synchronize");
 }
+bool CudaBackend::is_capturing(StreamHandle stream) {
+  cudaStreamCaptureStatus status = cudaStreamCaptureStatusNone;
+  const cudaError_t error = cudaStreamIsCapturing(stream_of(stream), &status);
+  if (error == cudaErrorStreamCaptureImplicit) {  // the legacy stream, while another one captures: as good as captured
+    cudaGetLastError();
+    return true;
+  }
+  check_cuda(error, "cuda");
+  return status != cudaStreamCaptureStatusNone;
+}
 Fault* CudaBackend::fault(int device) {
   std::atomic<Fault*>& place = faults_[size_t(device)];
   if (Fault* made = place.load(std::memory_order_acquire)) return made;

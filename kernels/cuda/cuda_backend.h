@@ -34,6 +34,7 @@ class CudaBackend final : public Backend {
   void wait_event(StreamHandle stream, EventHandle event) override;
   void destroy_event(EventHandle event) override;
   void synchronize(StreamHandle stream) override;
+  bool is_capturing(StreamHandle stream) override;
   Fault* fault(int device) override;
 
  private:

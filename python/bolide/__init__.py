@@ -39,6 +39,8 @@ _LAZY = {
     "get_printoptions": "bolide._printing",
     "io": None,
     "is_anomaly_enabled": "bolide.autograd.anomaly_mode",
+    "interop": None,
+    "multiprocessing": None,
     "nn": None,
     "optim": None,
     "printoptions": "bolide._printing",

@@ -536,6 +536,13 @@ cudaError_t CUDARTAPI cudaStreamEndCapture(cudaStream_t handle, cudaGraph_t* gra
   *graph = reinterpret_cast<cudaGraph_t>(stream->capture.release());
   return cudaSuccess;
 }
+cudaError_t CUDARTAPI cudaStreamIsCapturing(cudaStream_t handle, cudaStreamCaptureStatus* status) {
+  BOLIDE_FAKE_ENTER("cudaStreamIsCapturing");
+  Stream* stream = stream_of(handle);
+  if (!stream) return fail(cudaErrorInvalidResourceHandle);
+  *status = stream->capture ? cudaStreamCaptureStatusActive : cudaStreamCaptureStatusNone;
+  return cudaSuccess;
+}
 cudaError_t CUDARTAPI cudaGraphInstantiateWithFlags(cudaGraphExec_t* executable, cudaGraph_t graph,
                                                     unsigned long long) {
   BOLIDE_FAKE_ENTER("cudaGraphInstantiateWithFlags");

@@ -1,4 +1,4 @@
-"""DLPack in both directions: capsules, flags, ownership, layouts; foreign and broken producers are made with ctypes."""
+"""DLPack in both directions: capsules, flags, ownership, layouts. Broken producers: test_dlpack_foreign.py."""
 
 import ctypes
 import gc
@@ -11,126 +11,20 @@ import pytest
 
 numpy = pytest.importorskip("numpy")
 
-CPU, CUDA, METAL = 1, 2, 8
-READ_ONLY, IS_COPIED = 1, 2
-DTYPES = "bool uint8 int8 int16 int32 int64 float16 bfloat16 float32 float64 complex64 complex128".split()
-
-
-# ---- the structs ------------------------------------------------------------------------------------------------
-
-
-class Device(ctypes.Structure):
-    _fields_ = [("type", ctypes.c_int32), ("id", ctypes.c_int32)]
-
-
-class DataType(ctypes.Structure):
-    _fields_ = [("code", ctypes.c_uint8), ("bits", ctypes.c_uint8), ("lanes", ctypes.c_uint16)]
-
-
-class Tensor(ctypes.Structure):
-    _fields_ = [
-        ("data", ctypes.c_void_p),
-        ("device", Device),
-        ("ndim", ctypes.c_int32),
-        ("dtype", DataType),
-        ("shape", ctypes.POINTER(ctypes.c_int64)),
-        ("strides", ctypes.POINTER(ctypes.c_int64)),
-        ("byte_offset", ctypes.c_uint64),
-    ]
-
-
-Deleter = ctypes.CFUNCTYPE(None, ctypes.c_void_p)
-
-
-class Legacy(ctypes.Structure):
-    _fields_ = [("tensor", Tensor), ("context", ctypes.c_void_p), ("deleter", ctypes.c_void_p)]
-
-
-class Versioned(ctypes.Structure):
-    _fields_ = [
-        ("major", ctypes.c_uint32),
-        ("minor", ctypes.c_uint32),
-        ("context", ctypes.c_void_p),
-        ("deleter", ctypes.c_void_p),
-        ("flags", ctypes.c_uint64),
-        ("tensor", Tensor),
-    ]
-
-
-new_capsule = ctypes.pythonapi.PyCapsule_New
-new_capsule.restype, new_capsule.argtypes = (
-    ctypes.py_object,
-    [ctypes.c_void_p, ctypes.c_char_p, ctypes.c_void_p],
+from dlpack_fakes import (  # noqa: E402
+    CPU,
+    CUDA,
+    DTYPES,
+    IS_COPIED,
+    READ_ONLY,
+    Fake,
+    StreamGetter,
+    contents,
+    get_name,
+    give,
+    live_bytes,
+    table_class,
 )
-get_pointer = ctypes.pythonapi.PyCapsule_GetPointer
-get_pointer.restype, get_pointer.argtypes = ctypes.c_void_p, [ctypes.py_object, ctypes.c_char_p]
-get_name = ctypes.pythonapi.PyCapsule_GetName
-get_name.restype, get_name.argtypes = ctypes.c_char_p, [ctypes.py_object]
-
-
-class Fake:
-    """A producer over a ctypes buffer, with every field free to be wrong."""
-
-    def __init__(
-        self,
-        values=(1.0, 2.0, 3.0, 4.0, 5.0, 6.0),
-        shape=(6,),
-        strides=None,
-        code=2,
-        bits=32,
-        lanes=1,
-        **more,
-    ):
-        self.buffer = (ctypes.c_float * len(values))(*values)
-        self.deleted = 0
-        self.versioned = more.get("versioned", True)
-        self.struct = Versioned() if self.versioned else Legacy()
-        if self.versioned:
-            self.struct.major, self.struct.minor = more.get("version", (1, 0))
-            self.struct.flags = more.get("flags", 0)
-        self.deleter = Deleter(self._delete)
-        self.struct.deleter = (
-            ctypes.cast(self.deleter, ctypes.c_void_p).value
-            if more.get("has_deleter", True)
-            else None
-        )
-        t = self.struct.tensor
-        t.data = more.get("data", ctypes.addressof(self.buffer))
-        t.device = Device(more.get("device", CPU), 0)
-        t.ndim = more.get("ndim", len(shape))
-        t.dtype = DataType(code, bits, lanes)
-        self.shape = (ctypes.c_int64 * max(len(shape), 1))(*shape)
-        t.shape = self.shape if shape else None
-        self.strides = (
-            None if strides is None else (ctypes.c_int64 * max(len(strides), 1))(*strides)
-        )
-        t.strides = self.strides
-        t.byte_offset = more.get("byte_offset", 0)
-
-    def _delete(self, _):
-        self.deleted += 1
-
-    def capsule(self):
-        name = b"dltensor_versioned" if self.versioned else b"dltensor"
-        return new_capsule(ctypes.addressof(self.struct), name, None)
-
-    def __dlpack__(self, *, stream=None, max_version=None, dl_device=None, copy=None):
-        return self.capsule()
-
-    def __dlpack_device__(self):
-        return (self.struct.tensor.device.type, 0)
-
-
-def contents(capsule):
-    name = get_name(capsule)
-    kind = Versioned if name == b"dltensor_versioned" else Legacy
-    return kind.from_address(get_pointer(capsule, name))
-
-
-def live_bytes():
-    gc.collect()
-    return bolide._C._memory_stats("cpu")["allocated"]
-
 
 # ---- capsules of ours -------------------------------------------------------------------------------------------
 
@@ -210,8 +104,10 @@ def test_tensors_that_require_grad():
     with pytest.raises(BufferError, match="detach"):
         x.__dlpack__()
     assert bolide.from_dlpack(x.detach()).data_ptr() == x.data_ptr()
-    with bolide.no_grad():
-        assert not bolide.from_dlpack(x).requires_grad
+    with bolide.no_grad(), pytest.raises(BufferError, match="detach"):
+        x.__dlpack__()
+    with pytest.raises(BufferError, match="detach"):
+        bolide.from_dlpack(x)
 
 
 def test_read_only_tensors():
@@ -328,119 +224,7 @@ def test_unknown_dtypes_of_numpy():
             bolide.from_dlpack(numpy.zeros(2, dtype))
 
 
-# ---- foreign producers ------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("versioned", [True, False])
-def test_a_foreign_tensor_is_freed_once(versioned):
-    fake = Fake(versioned=versioned)
-    x = bolide.from_dlpack(fake)
-    y = x[2:]
-    assert x.tolist() == [1.0, 2.0, 3.0, 4.0, 5.0, 6.0] and fake.deleted == 0
-    del x
-    gc.collect()
-    assert fake.deleted == 0 and y.tolist() == [3.0, 4.0, 5.0, 6.0]
-    del y
-    gc.collect()
-    assert fake.deleted == 1
-
-
-@pytest.mark.parametrize("versioned", [True, False])
-def test_no_deleter_null_strides_offset(versioned):
-    fake = Fake(versioned=versioned, has_deleter=False)
-    x = bolide.from_dlpack(fake)
-    assert x.sum().item() == 21.0
-    del x
-    x = bolide.from_dlpack(Fake(shape=(1, 2, 3), versioned=versioned))
-    assert (
-        x.shape == (1, 2, 3)
-        and x.is_contiguous()
-        and x.tolist() == [[[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]]]
-    )
-    x = bolide.from_dlpack(Fake(shape=(2,), byte_offset=8, versioned=versioned))
-    assert x.tolist() == [3.0, 4.0]
-    x = bolide.from_dlpack(Fake(shape=(2, 1), strides=(3, 12345), versioned=versioned))
-    assert x.tolist() == [[1.0], [4.0]]
-    x = bolide.from_dlpack(Fake(shape=(), versioned=versioned))
-    assert x.shape == () and x.item() == 1.0
-    x = bolide.from_dlpack(Fake(shape=(0, 4), data=None, versioned=versioned))
-    assert x.shape == (0, 4) and x.reshape(4, 0).shape == (4, 0)
-
-
-def test_versions():
-    new = Fake(version=(2, 0), ndim=-5, bits=3)
-    with pytest.raises(BufferError, match="version"):
-        bolide.from_dlpack(new)
-    assert new.deleted == 1
-    assert bolide.from_dlpack(Fake(version=(1, 99))).sum().item() == 21.0
-
-
-@pytest.mark.parametrize(
-    "wrong",
-    [
-        {"lanes": 4},
-        {"bits": 1},
-        {"bits": 24},
-        {"code": 3},
-        {"code": 17, "bits": 4},
-        {"code": 1, "bits": 64},
-        {"ndim": -1},
-        {"ndim": 1000},
-        {"device": METAL},
-        {"data": None},
-        {"shape": (-2,)},
-        {"shape": (2**62, 2**62)},
-    ],
-    ids=str,
-)
-def test_wrong_structs_are_errors_and_stay_with_their_owner(wrong):
-    fake = Fake(**wrong)
-    with pytest.raises((BufferError, RuntimeError)):
-        bolide.from_dlpack(fake)
-    assert fake.deleted == 0  # the capsule is not consumed
-
-
-def test_unaligned_memory_is_copied():
-    fake = Fake(shape=(2,), byte_offset=1)
-    x = bolide.from_dlpack(fake)
-    assert x.data_ptr() % 4 == 0 and fake.deleted == 0
-    with pytest.raises(bolide.CopyRequiredError):
-        bolide.from_dlpack(fake, copy=False)
-
-
-def test_flags_of_a_foreign_tensor():
-    x = bolide.from_dlpack(Fake(flags=READ_ONLY))
-    with pytest.raises(RuntimeError, match="read-only"):
-        x.mul_(2)
-    bolide.from_dlpack(Fake(flags=IS_COPIED)).mul_(2)
-    bolide.from_dlpack(Fake(versioned=False)).mul_(2)
-
-
-def test_producers_of_other_times():
-    class Old(Fake):
-        def __dlpack__(self, stream=None):
-            return self.capsule()
-
-    assert bolide.from_dlpack(Old(versioned=False)).sum().item() == 21.0
-    with pytest.raises(TypeError):
-        bolide.from_dlpack(Old(versioned=False), copy=True)
-
-    class Broken(Fake):
-        def __dlpack__(self, **named):
-            raise BufferError("mine")
-
-    with pytest.raises(BufferError, match="mine"):
-        bolide.from_dlpack(Broken())
-    for other in (5, "x", None, object()):
-        with pytest.raises(AttributeError):
-            bolide.from_dlpack(other)
-
-    class NoCapsule(Fake):
-        def __dlpack__(self, **named):
-            return 5
-
-    with pytest.raises(TypeError):
-        bolide.from_dlpack(NoCapsule())
+# ---- lifetimes ------------------------------------------------------------------------------------------------
 
 
 def test_a_deleter_called_by_another_thread():
@@ -490,52 +274,6 @@ def test_a_tensor_that_outlives_the_interpreter():
     assert done.returncode == 0 and not done.stderr
 
 
-def test_the_table_of_c_functions():
-    capsule = type(bolide.ones(1)).__dlpack_c_exchange_api__
-    assert get_name(capsule) == b"dlpack_exchange_api"
-
-    class Table(ctypes.Structure):
-        _fields_ = [
-            ("major", ctypes.c_uint32),
-            ("minor", ctypes.c_uint32),
-            ("previous", ctypes.c_void_p),
-            ("allocate", ctypes.c_void_p),
-            ("export", ctypes.c_void_p),
-            ("import_", ctypes.c_void_p),
-            ("view", ctypes.c_void_p),
-            ("stream", ctypes.c_void_p),
-        ]
-
-    address = get_pointer(capsule, b"dlpack_exchange_api")
-    table = Table.from_address(address)
-    assert table.major == 1 and table.previous is None
-    assert all((table.allocate, table.export, table.import_, table.view, table.stream))
-    export = ctypes.PYFUNCTYPE(ctypes.c_int, ctypes.py_object, ctypes.POINTER(ctypes.c_void_p))(
-        table.export
-    )
-    import_ = ctypes.PYFUNCTYPE(ctypes.c_int, ctypes.c_void_p, ctypes.POINTER(ctypes.py_object))(
-        table.import_
-    )
-    view = ctypes.PYFUNCTYPE(ctypes.c_int, ctypes.py_object, ctypes.POINTER(Tensor))(table.view)
-    x = bolide.arange(6.0).reshape(2, 3)
-    managed, made, seen = ctypes.c_void_p(), ctypes.py_object(), Tensor()
-    assert export(x, managed) == 0 and import_(managed, made) == 0
-    assert made.value.data_ptr() == x.data_ptr() and made.value.tolist() == x.tolist()
-    assert (
-        view(x, seen) == 0
-        and seen.data == x.data_ptr()
-        and seen.shape[1] == 3
-        and seen.strides[0] == 3
-    )
-    with pytest.raises(TypeError):
-        view("no tensor", seen)
-    stream = ctypes.PYFUNCTYPE(
-        ctypes.c_int, ctypes.c_int32, ctypes.c_int32, ctypes.POINTER(ctypes.c_void_p)
-    )(table.stream)
-    current = ctypes.c_void_p(1)
-    assert stream(CPU, 0, current) == 0 and current.value is None
-
-
 # ---- other devices ----------------------------------------------------------------------------------------------
 
 
@@ -562,3 +300,97 @@ def test_between_devices(device):
         contents(capsule := x.__dlpack__(dl_device=(CPU, 0), max_version=(1, 0))).flags & IS_COPIED
     )
     assert numpy.from_dlpack(x, device="cpu").tolist() == x.tolist() and capsule is not None
+
+
+def test_streams_that_are_gone(device):
+    if device == "cpu":
+        pytest.skip("the CPU has no streams")
+    x, y = bolide.zeros(6, device=device), bolide.zeros(6, device=device)
+    stream = bolide.cuda.Stream()
+    x.record_stream(stream)
+    imported = bolide.from_dlpack(y.__dlpack__(stream=stream.cuda_stream))
+    imported.record_stream(stream)
+    del stream
+    del x, imported, y  # which ask the stream whether it is done
+    other = bolide.cuda.Stream()
+    with bolide.cuda.stream(other):
+        del other
+        assert (bolide.ones(3, device=device) * 2).tolist() == [2.0] * 3
+
+
+def test_the_consumers_stream_waits_for_our_work(device):
+    if device == "cpu":
+        pytest.skip("the CPU has no streams")
+    for _ in range(5):
+        stream = bolide.cuda.Stream()
+        x = bolide.zeros(6, device=device)
+        bolide.cuda.synchronize()
+        for _ in range(50):
+            x.add_(1)
+        capsule = x.__dlpack__(stream=stream.cuda_stream, max_version=(1, 0))  # -1 fails here
+        with bolide.cuda.stream(stream):
+            assert (bolide.from_dlpack(capsule) * 1).tolist() == [50.0] * 6
+
+
+def test_our_stream_waits_for_the_producers_work(device):
+    """What the table of a producer gives is ready on that one's stream, not on ours."""
+    if device == "cpu":
+        pytest.skip("the CPU has no streams")
+    theirs = bolide.cuda.Stream()
+    asked = []
+
+    @StreamGetter
+    def their_stream(kind, number, out):
+        asked.append((kind, number))
+        out[0] = theirs.cuda_stream
+        return 0
+
+    kind = table_class(give)
+    kind.table.stream = ctypes.cast(their_stream, ctypes.c_void_p).value
+    x = bolide.zeros(6, device=device)
+    bolide.cuda.synchronize()
+    with bolide.cuda.stream(theirs):
+        for _ in range(50):
+            x.add_(1)
+    y = bolide.from_dlpack(kind(device=CUDA, data=x.data_ptr()))
+    assert y.data_ptr() == x.data_ptr() and (y * 1).tolist() == [50.0] * 6
+    assert asked == [(CUDA, 0)]
+
+
+def test_foreign_memory_is_given_back_when_our_work_is_done(device):
+    if device == "cpu":
+        pytest.skip("nothing is queued on the CPU")
+    x = bolide.full((6,), 3.0, device=device)
+    other = bolide.cuda.Stream()
+    for recorded in (False, True):
+        bolide.cuda.synchronize()
+        fake = Fake(device=CUDA, data=x.data_ptr())
+        y = bolide.from_dlpack(fake)
+        with bolide.cuda.stream(other if recorded else bolide.cuda.current_stream()):
+            z = y * 2
+            for _ in range(50):
+                z = z + y
+        if recorded:
+            y.record_stream(other)
+        del y
+        assert fake.deleted == 0  # at once, while kernels are still to read it: corruption
+        other.synchronize()
+        bolide.cuda.synchronize()
+        assert fake.deleted == 1 and z.tolist() == [156.0] * 6
+
+
+def test_a_producer_is_told_our_stream(device):
+    if device == "cpu":
+        pytest.skip("the CPU has no streams")
+    told = []
+
+    class Producer(Fake):
+        def __dlpack__(self, *, max_version, stream):
+            told.append(stream)
+            return self.capsule()
+
+    x, side = bolide.ones(6, device=device), bolide.cuda.Stream()
+    with bolide.cuda.stream(side):
+        bolide.from_dlpack(Producer(device=CUDA, data=x.data_ptr()))
+    bolide.from_dlpack(Producer(device=CUDA, data=x.data_ptr()))
+    assert told == [side.cuda_stream, bolide.cuda.current_stream().cuda_stream]

@@ -458,6 +458,7 @@ ELSEWHERE = {
     "concat": "alias of cat",
     "record_stream": "about memory and streams, no op",
     "to_dlpack": "test_dlpack.py",
+    **dict.fromkeys("share_memory_ is_shared".split(), "test_multiprocessing.py"),
     "concatenate": "alias of cat",
     "swapaxes": "alias of transpose",
     "swapdims": "alias of transpose",

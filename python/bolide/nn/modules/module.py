@@ -309,6 +309,12 @@ class Module:
             module.__dict__[name] = buffer
         return self
 
+    def share_memory(self) -> Module:
+        """Move all parameters and buffers to where other processes can see them: Tensor.share_memory_()."""
+        for tensor in (*self.parameters(), *self.buffers()):
+            tensor.share_memory_()
+        return self
+
     def to(self, *args: Any, **kwargs: Any) -> Module:
         """Move to a device and/or convert floating parameters and buffers: ``to(device, dtype)``,
         ``to(tensor)``.
