@@ -173,9 +173,9 @@ PyObject* interned(const char* text) { return PyUnicode_InternFromString(text); 
 struct Names {
   PyObject *dlpack = interned("__dlpack__"), *device = interned("__dlpack_device__"),
            *table = interned("__dlpack_c_exchange_api__"), *requires_grad = interned("requires_grad"),
-           *is_conj = interned("is_conj"), *is_neg = interned("is_neg"), *stream = interned("stream"),
-           *max_version = interned("max_version"), *dl_device = interned("dl_device"), *copy = interned("copy"),
-           *version = Py_BuildValue("(ii)", DLPACK_MAJOR_VERSION, DLPACK_MINOR_VERSION);
+           *is_conj = interned("is_conj"), *module = interned("__module__"), *is_neg = interned("is_neg"),
+           *stream = interned("stream"), *max_version = interned("max_version"), *dl_device = interned("dl_device"),
+           *copy = interned("copy"), *version = Py_BuildValue("(ii)", DLPACK_MAJOR_VERSION, DLPACK_MINOR_VERSION);
 };
 const Names& names() {
   static const Names* all = new Names;
@@ -291,6 +291,13 @@ Tensor by_table(PyObject* x, const DLPackExchangeAPI* table, bool may_copy, bool
   return from_managed(m, may_copy, want_copy);
 }
 
+// Arrays of JAX never change, and its capsules are of the kind that cannot say so.
+bool is_immutable(PyObject* x) {
+  PyObject* module = _PyType_Lookup(Py_TYPE(x), names().module);
+  const char* text = module && PyUnicode_Check(module) ? PyUnicode_AsUTF8(module) : nullptr;
+  return text && std::strncmp(text, "jax", 3) == 0;
+}
+
 Tensor by_method(PyObject* x, PyObject* device, PyObject* copy) {
   const DLDevice theirs = device_of_producer(x);
   py::object wanted;
@@ -307,6 +314,7 @@ Tensor by_method(PyObject* x, PyObject* device, PyObject* copy) {
     raise_buffer_error(str("[from_dlpack] expected memory of the device that __dlpack_device__ names, (",
                            int(theirs.device_type), ", ", theirs.device_id, "), got some on ", name_of(t.device()),
                            "."));
+  if (copy != Py_True && is_immutable(x)) t->storage->read_only = true;
   return t;
 }
 

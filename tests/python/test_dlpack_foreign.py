@@ -125,6 +125,15 @@ def test_flags_of_a_foreign_tensor():
     bolide.from_dlpack(Fake(versioned=False)).mul_(2)
 
 
+def test_arrays_of_jax_never_change():
+    class Immutable(Fake):
+        __module__ = "jaxlib._jax"
+
+    with pytest.raises(RuntimeError, match="read-only"):
+        bolide.from_dlpack(Immutable(versioned=False)).add_(1)
+    bolide.from_dlpack(Immutable(versioned=False), copy=True).add_(1)
+
+
 def test_producers_of_other_times():
     class Old(Fake):
         def __dlpack__(self, stream=None):
@@ -500,6 +509,18 @@ def test_tables_that_cannot_be_used_give_way_to_the_method():
             return Fake(values=(7.0,), shape=(1,)).capsule()
 
     assert bolide.from_dlpack(Own()).tolist() == [7.0]
+
+
+def test_a_consumer_of_the_table():
+    """tvm-ffi asks the table for a tensor, and gives it back through its own."""
+    tvm_ffi = pytest.importorskip("tvm_ffi")
+    x = bolide.arange(6.0).reshape(2, 3)[:, 1:]
+    theirs = tvm_ffi.from_dlpack(x)
+    assert tuple(theirs.shape) == (2, 2)
+    back = bolide.from_dlpack(theirs)
+    assert back.data_ptr() == x.data_ptr() and back.tolist() == x.tolist()
+    echo = tvm_ffi.get_global_func("testing.echo")(x)
+    assert bolide.from_dlpack(echo).data_ptr() == x.data_ptr()
 
 
 def test_lazy_tensors_go_the_long_way():

@@ -14,12 +14,12 @@ would be a view of an argument is a copy.
 own, written with it.
 """
 
-import functools
 import inspect
 
 import torch
 
 import bolide
+from bolide.interop._trees import Names, Place, call_like, map_tree, take
 from bolide.optim import Optimizer as _BolideOptimizer
 
 __all__ = ["function", "module", "optimizer"]
@@ -34,36 +34,6 @@ def to_bolide(tensor):
 def to_torch(tensor):
     """On the same memory, without history."""
     return torch.from_dlpack(tensor.detach())
-
-
-def _map(kind, convert, tree):
-    """The same structure of tuples, lists and dictionaries, with each ``kind`` in it converted."""
-    if isinstance(tree, kind):
-        return convert(tree)
-    if isinstance(tree, dict):
-        return {key: _map(kind, convert, value) for key, value in tree.items()}
-    if isinstance(tree, (list, tuple)):
-        values = [_map(kind, convert, value) for value in tree]
-        return type(tree)(*values) if hasattr(tree, "_fields") else type(tree)(values)
-    return tree
-
-
-def _take(kind, tree):
-    """(the tensors in it, the tree with their numbers in their places)"""
-    found = []
-
-    def number(tensor):
-        found.append(tensor)
-        return _Place(len(found) - 1)
-
-    return found, _map(kind, number, tree)
-
-
-class _Place:
-    """Where the tensor of that number stands in a tree."""
-
-    def __init__(self, number):
-        self.number = number
 
 
 def _own_memory(tensor, inputs):
@@ -148,19 +118,19 @@ def _gradients(run, wanted, reached, tensors, grads):
 
 def _call(f, arguments, keywords, more=None):
     """f on bolide tensors in the places of the torch tensors; it gets those of ``more`` as its first argument."""
-    tensors, tree = _take(torch.Tensor, (arguments, keywords))
+    tensors, tree = take(torch.Tensor, (arguments, keywords))
     count = len(more or ())
     shape = None
 
     def run(inputs):
         nonlocal shape
-        args, named = _map(_Place, lambda place: inputs[count + place.number], tree)
+        args, named = map_tree(Place, lambda place: inputs[count + place.number], tree)
         result = f(*args, **named) if more is None else f(inputs[:count], *args, **named)
-        outputs, shape = _take(bolide.Tensor, result)
+        outputs, shape = take(bolide.Tensor, result)
         return outputs
 
     results = _Call.apply(run, *(more or ()), *tensors)
-    return _map(_Place, lambda place: results[place.number], shape)
+    return map_tree(Place, lambda place: results[place.number], shape)
 
 
 def function(f):
@@ -181,9 +151,7 @@ def function(f):
     def wrapped(*args, **keywords):
         return _call(f, args, keywords)
 
-    wrapped.__name__ = wrapped.__qualname__ = getattr(f, "__name__", type(f).__name__)
-    wrapped.__doc__ = f"bolide's {wrapped.__name__} on torch tensors.\n\n{f.__doc__ or ''}"
-    return functools.update_wrapper(wrapped, f, (), ())
+    return call_like(wrapped, f, "torch tensors")
 
 
 class _Module(torch.nn.Module):
@@ -299,23 +267,23 @@ class _Optimizer(torch.optim.Optimizer):
             if shared.grad is not None:
                 shared.grad = None
                 torch.autograd.graph.increment_version(p)
-                self.state[p] = _map(bolide.Tensor, to_torch, self.inner.state.get(shared, {}))
+                self.state[p] = map_tree(bolide.Tensor, to_torch, self.inner.state.get(shared, {}))
         return loss
 
     def state_dict(self):
         """As in PyTorch, with torch tensors, on the memory of the state."""
         self._send()
-        return _map(bolide.Tensor, to_torch, self.inner.state_dict())
+        return map_tree(bolide.Tensor, to_torch, self.inner.state_dict())
 
     def load_state_dict(self, state_dict):
         """Take over what ``state_dict()`` gave, here or in PyTorch."""
         self._send()
-        self.inner.load_state_dict(_map(torch.Tensor, to_bolide, state_dict))
+        self.inner.load_state_dict(map_tree(torch.Tensor, to_bolide, state_dict))
         for group, inner in zip(self.param_groups, self.inner.param_groups, strict=True):
             group.update({k: v for k, v in inner.items() if k != "params"})
         for p, shared in self._pairs():
             if shared in self.inner.state:
-                self.state[p] = _map(bolide.Tensor, to_torch, self.inner.state[shared])
+                self.state[p] = map_tree(bolide.Tensor, to_torch, self.inner.state[shared])
 
 
 def _as_list(params):
@@ -335,24 +303,7 @@ def optimizer(kind):
     return type(kind.__name__, (_Optimizer,), {"kind": kind, "__doc__": kind.__doc__})
 
 
-class _Names:
-    """A namespace of bolide whose functions, modules and optimizers come wrapped."""
-
-    def __init__(self, home):
-        self._home = home
-
-    def __getattr__(self, name):
-        value = _wrap(getattr(self._home, name))
-        setattr(self, name, value)
-        return value
-
-    def __dir__(self):
-        return dir(self._home)
-
-
 def _wrap(value):
-    if inspect.ismodule(value):
-        return _Names(value)
     if inspect.isclass(value):
         if issubclass(value, bolide.nn.Module):
             return lambda *args, **options: module(value(*args, **options))
@@ -362,8 +313,10 @@ def _wrap(value):
     return function(value) if callable(value) else value
 
 
+_NAMES = Names(bolide, _wrap)
+
+
 def __getattr__(name):
     if name.startswith("_"):
         raise AttributeError(f"module 'bolide.interop.torch' has no attribute '{name}'")
-    value = globals()[name] = _wrap(getattr(bolide, name))
-    return value
+    return getattr(_NAMES, name)
