@@ -45,6 +45,7 @@ class Case:
 
 def all_cases() -> list[Case]:
     """Every case, in the order in which they run."""
-    from cases import imports, large, matmul, small, training
+    from cases import exchange, imports, large, matmul, small, training
 
-    return [case for module in (small, large, matmul, training, imports) for case in module.cases()]
+    modules = (small, large, matmul, training, exchange, imports)
+    return [case for module in modules for case in module.cases()]

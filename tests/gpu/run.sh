@@ -133,6 +133,7 @@ export -f python_files; export python root results jobs
 step python 200 bash -c python_files
 step measure 60 "$build/bolide_gpu_measure" "$results/measure.json"
 if "$python" -c 'import torch' 2>/dev/null; then
+  step exchange 90 "$python" -m pytest -q -p no:cacheprovider "$root/tests/gpu/test_exchange.py"
   step compare 120 "$python" "$root/benchmarks/compare.py" --quick --device cuda --libraries bolide,torch \
     --output "$results/compare.md"
 fi

@@ -237,19 +237,41 @@ def test_a_deleter_called_by_another_thread():
     assert fake.deleted == 1
 
 
-def test_many_threads_exporting_and_importing():
-    x = bolide.arange(100.0)
+def in_threads(work, count=16):
+    """work in many threads at once; an error in one of them comes out."""
+    errors = []
 
-    def work():
-        for _ in range(300):
-            assert bolide.from_dlpack(x)[5].item() == 5.0
-            x.__dlpack__()
+    def run():
+        try:
+            work()
+        except BaseException as error:
+            errors.append(error)
 
-    threads = [threading.Thread(target=work) for _ in range(8)]
+    threads = [threading.Thread(target=run) for _ in range(count)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
+    assert not errors, errors
+
+
+def test_many_threads_exporting_and_importing():
+    x = bolide.arange(100.0)
+    storage = x.untyped_storage()
+    takers = [bolide.from_dlpack, numpy.from_dlpack, numpy.asarray]
+
+    def work():
+        for i in range(300):
+            y = bolide.from_dlpack(takers[i % 3](bolide.full((8,), i)))
+            assert y[7].item() == i and takers[i % 3](x)[5].item() == 5.0
+            x.__dlpack__()
+
+    work()
+    start, objects = live_bytes(), len(gc.get_objects())
+    in_threads(work)
+    assert live_bytes() == start and len(gc.get_objects()) <= objects + 20
+    del storage
+    assert bolide._C._has_storage_alone(x)  # exactly one reference is left
 
 
 def test_failing_and_working_round_trips_leak_nothing():
