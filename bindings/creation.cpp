@@ -124,7 +124,8 @@ std::vector<Op> creation_rows() {
                        "Example: >>> bolide.tensor([[1.0, 2.0], [3.0, 4.0]])\nReference: torch.tensor.",
                        kFunction),
       op<&as_tensor>("as_tensor", "data, dtype=None, device=None",
-                     "A tensor of the data, without a copy where a tensor or NumPy array allows it.\n\nReference: "
+                     "A tensor of the data, without a copy where a tensor, an array or what another library shares "
+                     "(DLPack, __cuda_array_interface__, __array__) allows it.\n\nReference: "
                      "torch.as_tensor.",
                      kFunction),
       op<&make_empty>("empty",

@@ -24,7 +24,8 @@ std::vector<PyType_Slot> buffer_slots();
 
 // ---- interop.cpp, cuda_array.cpp: memory of other libraries ----------------------------------------------------
 // On the memory of an object with DLPack, __cuda_array_interface__ or __array__; no tensor for any other object.
-Tensor share_foreign(PyObject* o);
+// may_copy: where nothing else is possible; else that raises.
+Tensor share_foreign(PyObject* o, bool may_copy = true);
 // On the memory that __cuda_array_interface__ describes.
 Tensor share_cuda_array(PyObject* description, PyObject* owner);
 

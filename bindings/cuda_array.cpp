@@ -52,12 +52,7 @@ void order_after(Device device, const py::object& stream) {
   if (stream.is_none()) return;
   const int64_t number = Convert<int64_t>::get(stream.ptr());
   if (number < 1) refuse("a stream of 1, 2 or a handle", stream);
-  const StreamHandle theirs{reinterpret_cast<void*>(number), device.index}, ours = current_stream(device);
-  if (theirs.handle == ours.handle) return;
-  Backend& backend = *backend_of(device.type).backend;
-  const EventHandle event = backend.record_event(theirs);
-  backend.wait_event(ours, event);
-  backend.destroy_event(event);
+  order_streams(device, {reinterpret_cast<void*>(number), device.index}, current_stream(device));
 }
 
 }  // namespace

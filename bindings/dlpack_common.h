@@ -7,13 +7,20 @@
 
 #include "bindings/errors.h"
 #include "kernels/dtype.h"
-#include "runtime/device.h"
+#include "runtime/backend.h"
 
 namespace bolide::python {
 
 [[noreturn]] inline void raise_buffer_error(const std::string& text) {
   PyErr_SetString(PyExc_BufferError, text.c_str());
   throw Raised{};
+}
+
+// order_streams() with DLPack's kind of error.
+inline void order_or_refuse(Device device, StreamHandle before, StreamHandle after) {
+  try {
+    order_streams(device, before, after);
+  } catch (const Error& e) { raise_buffer_error(e.what()); }
 }
 
 template <class Managed>

@@ -103,15 +103,7 @@ void order_after_us(const Tensor& t, PyObject* stream) {
   if (number == -1) return;
   const StreamHandle theirs{reinterpret_cast<void*>(number), device.index}, ours = current_stream(device);
   if (theirs.handle == ours.handle) return;
-  Backend& backend = *backend_of(device.type).backend;
-  // The legacy stream is asked about first: as long as another captures, nothing may be queued there.
-  if (backend.is_capturing(theirs) != backend.is_capturing(ours))
-    raise_buffer_error(
-        "[__dlpack__] expected the tensor's work and the consumer's stream in one graph capture or in none, got one of "
-        "them outside. Export it before the capture, or with stream=-1 where it is ready.");
-  const EventHandle event = backend.record_event(ours);
-  backend.wait_event(theirs, event);
-  backend.destroy_event(event);
+  order_or_refuse(device, ours, theirs);
   // Their work may still run when they let go: the memory is kept back until it is done.
   record_stream(*t->storage, theirs);
 }

@@ -141,6 +141,7 @@ Tensor take(Managed* m, uint64_t flags, bool may_copy, bool want_copy, bool& tak
   const Contents c = read_contents(m->dl_tensor, flags);
   const bool shareable = c.aligned && !c.negative;
   if (!shareable && !may_copy) raise_copy_required(c.aligned ? "negative strides" : "unaligned memory");
+  if (!may_copy && flags & DLPACK_FLAG_BITMASK_IS_COPIED) raise_copy_required("a copy that the producer has made");
   GradMode mode(false);
   if (!shareable) return copy_of(c);
   Tensor t = from_blob(c.data, c.sizes, c.strides, {c.dtype, c.device}, free_managed<Managed>, m, c.read_only);
@@ -223,9 +224,8 @@ struct Request {
 py::object ask(PyObject* x, PyObject* stream, PyObject* dl_device, PyObject* copy) {
   try {
     return Request{names().version, stream, dl_device, copy}.send(x);
-  } catch (const Raised&) {
-    // Producers from before version 1 know no new keywords; what they would not do is not asked of them again.
-    if (!PyErr_ExceptionMatches(PyExc_TypeError) || dl_device || copy == Py_True) throw;
+  } catch (const Raised&) {  // producers from before version 1 know none of these: what they do not do, we do
+    if (!PyErr_ExceptionMatches(PyExc_TypeError)) throw;
   }
   PyErr_Clear();
   return Request{nullptr, stream, nullptr, nullptr}.send(x);
@@ -268,12 +268,7 @@ bool is_plain(PyObject* x) {
 void order_after(const DLPackExchangeAPI* table, Device device) {
   void* handle = nullptr;
   if (table->current_work_stream(kDLCUDA, device.index, &handle) != 0) throw Raised{};
-  const StreamHandle theirs{handle, device.index}, ours = current_stream(device);
-  if (theirs.handle == ours.handle) return;
-  Backend& backend = *backend_of(device.type).backend;
-  const EventHandle event = backend.record_event(theirs);
-  backend.wait_event(ours, event);
-  backend.destroy_event(event);
+  order_or_refuse(device, {handle, device.index}, current_stream(device));
 }
 // Null where the table has no answer; __dlpack__ has a better word for why.
 Tensor by_table(PyObject* x, const DLPackExchangeAPI* table, bool may_copy, bool want_copy) {
@@ -300,15 +295,14 @@ bool is_immutable(PyObject* x) {
 
 Tensor by_method(PyObject* x, PyObject* device, PyObject* copy) {
   const DLDevice theirs = device_of_producer(x);
-  py::object wanted;
-  if (device != Py_None) {
-    const DLDevice d = dlpack_device_of(Convert<Device>::get(device));
-    if (d.device_type != theirs.device_type || d.device_id != theirs.device_id)
-      wanted = py::make_tuple(int(d.device_type), int(d.device_id));
-  }
+  py::object wanted;  // only of a copy on the CPU may be expected that others make it
+  if (device != Py_None && Convert<Device>::get(device).is_cpu() && device_of_dlpack(theirs) != Device{})
+    wanted = py::make_tuple(int(kDLCPU), 0);
   const py::object stream = wanted ? py::object() : stream_for(theirs);
   const py::object capsule = ask(x, stream.ptr(), wanted.ptr(), copy == Py_None ? nullptr : copy);
-  const Tensor t = from_capsule(capsule.ptr(), copy != Py_False, false);
+  const Tensor t = from_capsule(capsule.ptr(), copy != Py_False, copy == Py_True);
+  if (wanted && !t.device().is_cpu())  // not done after all, and without a stream what is there waits on the legacy one
+    order_or_refuse(t.device(), {reinterpret_cast<void*>(1), t.device().index}, current_stream(t.device()));
   const auto claimed = device_of_dlpack(theirs);
   if (!wanted && (!claimed || *claimed != t.device()))
     raise_buffer_error(str("[from_dlpack] expected memory of the device that __dlpack_device__ names, (",

@@ -48,18 +48,18 @@ Tensor tensor_of_buffer(PyObject* buffer, DType dtype, int64_t count, int64_t of
 
 }  // namespace
 
-Tensor share_foreign(PyObject* o) {
+Tensor share_foreign(PyObject* o, bool may_copy) {
   static PyObject* const dlpack = PyUnicode_InternFromString("__dlpack__");
   static PyObject* const cuda = PyUnicode_InternFromString("__cuda_array_interface__");
   static PyObject* const array = PyUnicode_InternFromString("__array__");
   if (is_scalar(o) || PyType_Check(o)) return {};  // NumPy's numbers have __array__ too
   const auto has = [o](PyObject* name) { return _PyType_Lookup(Py_TYPE(o), name) != nullptr; };
-  if (has(dlpack)) return from_dlpack(o, Py_None, Py_None);
+  if (has(dlpack)) return from_dlpack(o, Py_None, may_copy ? Py_None : Py_False);
   if (has(cuda)) return share_cuda_array(steal(PyObject_GetAttr(o, cuda)).ptr(), o);
   if (!has(array)) return {};
   const py::object made = steal(PyObject_CallMethodNoArgs(o, array));
   if (!is_numpy_array(made.ptr())) throw Mismatch{made.ptr(), "a numpy.ndarray from __array__"};
-  return share_array(made.ptr());
+  return may_copy ? share_array(made.ptr()) : share_buffer("asarray", made.ptr());
 }
 
 namespace {
@@ -69,8 +69,8 @@ Tensor as_array(PyObject* data, std::optional<DType> dtype, std::optional<Device
                 bool requires_grad) {
   Tensor shared;
   if (is_tensor(data)) shared = unwrap(data);
-  else if (is_numpy_array(data)) shared = share_array(data);
-  else if (const Tensor foreign = share_foreign(data)) shared = foreign;
+  else if (is_numpy_array(data)) shared = copy && !*copy ? share_buffer("asarray", data) : share_array(data);
+  else if (const Tensor foreign = share_foreign(data, copy.value_or(true))) shared = foreign;
   else if (PyObject_CheckBuffer(data)) shared = tensor_of_buffer(data, dtype.value_or(default_dtype()), -1, 0, false);
   if (!shared) {
     if (copy && !*copy)
@@ -159,7 +159,8 @@ std::vector<Op> interop_rows() {
                             "A tensor on the memory of a bytes-like object.\n\nReference: torch.frombuffer.",
                             kFunction),
       op<&as_array>("asarray", "obj, *, dtype=None, device=None, copy=None, requires_grad=False",
-                    "A tensor on the memory of a tensor, array or buffer where that can be; of other data a new one."
+                    "A tensor on the memory of a tensor, an array, a buffer or what other libraries share by DLPack, "
+                    "__cuda_array_interface__ or __array__, where that can be; of other data a new one."
                     "\n\ncopy: True always copies, False never does, None only where it must. Raises: ValueError "
                     "where copy=False cannot be met.\nReference: torch.asarray.",
                     kFunction),

@@ -78,6 +78,17 @@ void check_device(Device device) {
         [&] { return name_of(device); });
 }
 
+void order_streams(Device device, StreamHandle before, StreamHandle after) {
+  if (before.handle == after.handle) return;
+  Backend& backend = *backend_of(device.type).backend;
+  if (backend.is_capturing(before) != backend.is_capturing(after))
+    raise(ErrorKind::Runtime, "stream", "two streams in one graph capture, or in none", "one of them in a capture",
+          "Share the tensor before the capture, or with stream=-1 where it is ready.");
+  const EventHandle event = backend.record_event(before);
+  backend.wait_event(after, event);
+  backend.destroy_event(event);
+}
+
 std::string name_of(Device device) {
   return device.is_cpu() ? "cpu" : str(kDeviceNames[int(device.type)], ":", int(device.index));
 }

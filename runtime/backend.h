@@ -63,5 +63,8 @@ BOLIDE_API const BackendEntry& backend_of(DeviceType type);
 BOLIDE_API bool is_available(DeviceType type);
 // Raises where the index is out of range.
 BOLIDE_API void check_device(Device device);
+// Later work of `after` waits for what `before` has now; the host waits for nothing. Raises where one of them is being
+// captured and the other is not: neither may become a part of the other's graph unseen.
+BOLIDE_API void order_streams(Device device, StreamHandle before, StreamHandle after);
 
 }  // namespace bolide

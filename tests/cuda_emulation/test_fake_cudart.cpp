@@ -165,7 +165,12 @@ TEST_F(FakeCudart, AGraphIsReplayed) {
   float* x = device_floats(4);
   cudaGraph_t graph;
   cudaGraphExec_t executable;
+  cudaStreamCaptureStatus status;
+  EXPECT_EQ(cudaStreamIsCapturing(stream, &status), cudaSuccess);
+  EXPECT_EQ(status, cudaStreamCaptureStatusNone);
   cudaStreamBeginCapture(stream, cudaStreamCaptureModeGlobal);
+  EXPECT_EQ(cudaStreamIsCapturing(stream, &status), cudaSuccess);
+  EXPECT_EQ(status, cudaStreamCaptureStatusActive);
   queue_kernel(vector_add_kernel, dim3(1), dim3(1), stream, static_cast<const float*>(x), static_cast<const float*>(x),
                x, 4L);
   EXPECT_EQ(cudaStreamSynchronize(stream), cudaErrorStreamCaptureUnsupported);

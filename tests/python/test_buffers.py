@@ -138,6 +138,17 @@ def test_read_only_arrays_stay_read_only(take):
     assert bolide.tensor(a).add_(1).tolist() == [1.0, 2.0, 3.0, 4.0] and a.tolist() == x.tolist()
 
 
+def test_asarray_without_a_copy():
+    a = numpy.arange(4.0)
+    assert bolide.asarray(a, copy=False).data_ptr() == a.ctypes.data
+    assert bolide.asarray(a[::-1]).tolist() == [3.0, 2.0, 1.0, 0.0]
+    for whole in (a[::-1], OnlyArray(a[::-1])):
+        with pytest.raises(ValueError):
+            bolide.asarray(whole, copy=False)
+    for other in ({"dtype": bolide.int32}, {"copy": True}):
+        assert bolide.asarray(a, **other).data_ptr() != a.ctypes.data
+
+
 def test_frombuffer_keeps_bytes_read_only():
     x = bolide.frombuffer(b"\1\2\3", dtype=bolide.uint8)
     with pytest.raises(RuntimeError, match="read-only"):

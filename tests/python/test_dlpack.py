@@ -179,6 +179,18 @@ def test_round_trips_with_numpy(name, shape):
         assert x.data_ptr() == array.ctypes.data == back.ctypes.data
 
 
+@pytest.mark.parametrize("version", [None, (1, 0)])
+@pytest.mark.parametrize("name", DTYPES)
+def test_capsules_keep_every_bit(name, version, device):
+    whole = bolide.arange(192, dtype=bolide.int64).mul_(77).to(bolide.uint8)
+    if name == "bool":
+        whole = whole % 2
+    x = whole.view(getattr(bolide, name)).to(device)  # NaN and subnormal numbers among them
+    y = bolide.from_dlpack(x.__dlpack__(max_version=version))
+    assert y.dtype is x.dtype and y.data_ptr() == x.data_ptr()
+    assert y.view(bolide.uint8).tolist() == whole.tolist()
+
+
 def test_layouts_share_memory_both_ways():
     base = numpy.arange(24.0).reshape(4, 6)
     for view in (base.T, base[::2], base[1:, 2:], numpy.asfortranarray(base), base[:, ::3]):

@@ -2,6 +2,7 @@
 
 import ctypes
 import gc
+import random
 import subprocess
 import sys
 
@@ -140,8 +141,10 @@ def test_producers_of_other_times():
             return self.capsule()
 
     assert bolide.from_dlpack(Old(versioned=False)).sum().item() == 21.0
-    with pytest.raises(TypeError):
-        bolide.from_dlpack(Old(versioned=False), copy=True)
+    old = Old(versioned=False)
+    copied = bolide.from_dlpack(old, copy=True)  # what they do not do, bolide does
+    assert copied.sum().item() == 21.0 and old.deleted == 1
+    assert copied.data_ptr() != ctypes.addressof(old.buffer)
 
     class Broken(Fake):
         def __dlpack__(self, **named):
@@ -271,6 +274,77 @@ def test_producers_that_raise():
             bolide.from_dlpack(producer)
     with pytest.raises(KeyError, match="device"):
         bolide.from_dlpack(NoDevice())
+
+
+def test_producers_that_do_not_do_as_they_are_told(device):
+    deaf = Fake()  # takes copy= and dl_device= and does nothing about them
+    copied = bolide.from_dlpack(deaf, copy=True)
+    assert deaf.deleted == 1 and copied.data_ptr() != ctypes.addressof(deaf.buffer)
+    with pytest.raises(bolide.CopyRequiredError, match="producer"):
+        bolide.from_dlpack(Fake(flags=IS_COPIED), copy=False)
+    assert bolide.from_dlpack(Fake(flags=IS_COPIED), copy=True).sum().item() == 21.0
+    if device == "cpu":
+        return
+    x = bolide.arange(6.0, device=device)
+
+    class Old(Fake):
+        def __dlpack__(self, stream=None):
+            return self.capsule()
+
+    for kind in (Fake, Old):
+        deaf = kind(device=CUDA, data=x.data_ptr())
+        assert bolide.from_dlpack(deaf, device="cpu").tolist() == x.tolist()
+        with pytest.raises(bolide.CopyRequiredError):
+            bolide.from_dlpack(deaf, device="cpu", copy=False)
+        there = bolide.from_dlpack(kind(), device=device)
+        assert there.device == x.device and there.sum().item() == 21.0
+        with pytest.raises(bolide.CopyRequiredError):
+            bolide.from_dlpack(kind(), device=device, copy=False)
+
+
+def test_other_kinds_of_cuda_memory(device):
+    pinned = Fake(device=3)
+    x = bolide.from_dlpack(pinned)
+    assert x.device.type == "cpu" and x.data_ptr() == ctypes.addressof(pinned.buffer)
+    if device == "cuda":
+        x = bolide.arange(6.0, device=device)
+        managed = bolide.from_dlpack(Fake(device=13, data=x.data_ptr()))
+        assert managed.device == x.device and managed.tolist() == x.tolist()
+
+
+def test_random_structs_never_crash():
+    """Whatever a struct says, it is shared or refused; nothing of it is read, since it may lie about its memory."""
+    draw = random.Random(0)
+    sizes = [0, 1, 2, 3, 2**31, 2**62, -1]
+    strides = [0, 1, 3, -1, 2**40, 2**62, -(2**63)]
+    shared = 0
+    for _ in range(2000):
+        rank = draw.randrange(5)
+        wrong = {
+            "shape": [draw.choice(sizes[: draw.choice((3, 7))]) for _ in range(rank)],
+            "strides": draw.choice([None, [draw.choice(strides) for _ in range(rank)]]),
+            "code": draw.choice([2, 2, 2, 0, 5, 9]),
+            "bits": draw.choice([32, 32, 64, 8, 7]),
+            "lanes": draw.choice([1, 1, 1, 1, 0, 4]),
+            "device": draw.choice([CPU, CPU, CPU, METAL, 0, -1]),
+            "byte_offset": draw.choice([0, 0, 0, 1, 4, 2**63, 2**64 - 4]),
+            "flags": draw.choice([0, 1, 2, 2**60]),
+            "version": draw.choice([(1, 0), (1, 3), (1, 99), (0, 0), (2, 0)]),
+            "versioned": draw.random() < 0.7,
+        }
+        fake = Fake(**wrong)
+        try:
+            x = bolide.from_dlpack(fake, copy=False)
+        except (BufferError, ValueError):
+            assert fake.deleted == (fake.versioned and wrong["version"][0] != 1)
+            continue
+        shared += 1
+        assert x.shape == tuple(wrong["shape"]) and fake.deleted == 0
+        memoryview(x[:0] if x.ndim else x).release()
+        x.__dlpack__(max_version=(1, 0))
+        del x
+        assert fake.deleted == 1
+    assert shared > 50
 
 
 def test_capsules_of_other_names():
