@@ -113,40 +113,54 @@ struct Held {
   }
 };
 
-// Strides of less than zero: those of the opposite direction, turned round by an op. Unaligned: byte by byte.
-Tensor copy_of(const Contents& c) {
+// The same memory as kernels can read it: strides below zero turned round, unaligned elements as bytes.
+struct Readable {
+  char* data;
+  Dims sizes, strides, turned;
+  DType dtype;
+};
+Readable readable(const Contents& c) {
   if (!c.aligned && (!c.device.is_cpu() || c.sizes.rank() == kMaxRank))
     raise_buffer_error("[from_dlpack] expected aligned memory for this device and rank, got other.");
-  Dims strides = c.strides, turned;
-  char* data = c.data;
+  Readable r{c.data, c.sizes, c.strides, {}, c.dtype};
   const int64_t item = item_size(c.dtype);
-  for (int d = 0; d < strides.rank(); d++) {
-    if (strides[d] >= 0) continue;
-    data += (c.sizes[d] - 1) * strides[d] * item;
-    strides[d] = -strides[d], turned.push_back(d);
+  for (int d = 0; d < c.sizes.rank(); d++) {
+    if (c.strides[d] < 0) {
+      r.data += (c.sizes[d] - 1) * c.strides[d] * item;
+      r.strides[d] = -c.strides[d], r.turned.push_back(d);
+    }
+    if (!c.aligned) r.strides[d] *= item;
   }
-  if (c.aligned)
-    return flip(from_blob(data, c.sizes, strides, {c.dtype, c.device}, [](void*) {}, nullptr, true), turned);
-  Dims sizes = c.sizes;  // of bytes
-  sizes.push_back(item), strides.push_back(1);
-  for (int d = 0; d < c.sizes.rank(); d++) strides[d] *= item;
-  const Tensor bytes = contiguous(clone(from_blob(data, sizes, strides, {DType::U8, {}}, [](void*) {}, nullptr, true)));
+  if (!c.aligned) r.sizes.push_back(item), r.strides.push_back(1), r.dtype = DType::U8;
+  return r;
+}
+Tensor copy_of(const Contents& c, const Readable& r, const Tensor& source) {
+  if (c.aligned) return flip(source, r.turned);
+  const Tensor bytes = contiguous(clone(source));
   const Tensor out = view_of(bytes, c.sizes, c.sizes.contiguous_strides(), 0, c.dtype);
-  return turned.empty() ? out : flip(out, turned);
+  return r.turned.empty() ? out : flip(out, r.turned);
 }
 
-// A tensor that owns the struct from then on (taken), or a copy that does not.
-template <class Managed>
-Tensor take(Managed* m, uint64_t flags, bool may_copy, bool want_copy, bool& taken) {
+// A tensor on the memory, or a copy. Either owns the struct from the call of taken() on; before that nothing has happened.
+template <class Managed, class Taken>
+Tensor take(Managed* m, uint64_t flags, bool may_copy, bool want_copy, const Taken& taken) {
   const Contents c = read_contents(m->dl_tensor, flags);
   const bool shareable = c.aligned && !c.negative;
   if (!shareable && !may_copy) raise_copy_required(c.aligned ? "negative strides" : "unaligned memory");
   if (!may_copy && flags & DLPACK_FLAG_BITMASK_IS_COPIED) raise_copy_required("a copy that the producer has made");
   GradMode mode(false);
-  if (!shareable) return copy_of(c);
-  Tensor t = from_blob(c.data, c.sizes, c.strides, {c.dtype, c.device}, free_managed<Managed>, m, c.read_only);
-  taken = true;
-  if (!c.device.is_cpu()) record_stream(*t->storage, current_stream(c.device));
+  const auto own = [&](const auto& layout, bool read_only) {
+    Tensor t = from_blob(layout.data, layout.sizes, layout.strides, {layout.dtype, c.device}, free_managed<Managed>, m,
+                         read_only);
+    taken();
+    if (!c.device.is_cpu()) record_stream(*t->storage, current_stream(c.device));
+    return t;
+  };
+  if (!shareable) {
+    const Readable r = readable(c);
+    return copy_of(c, r, own(r, true));
+  }
+  const Tensor t = own(c, c.read_only);
   return want_copy && !(flags & DLPACK_FLAG_BITMASK_IS_COPIED) ? clone(t) : t;
 }
 // Only the version and the deleter of a struct of another major version may be read.
@@ -158,15 +172,8 @@ bool is_readable(const DLManagedTensorVersioned& m) { return m.version.major == 
 template <class Managed>
 Tensor take_capsule(PyObject* capsule, uint64_t flags, bool may_copy, bool want_copy) {
   auto* m = static_cast<Managed*>(PyCapsule_GetPointer(capsule, capsule_name<Managed>()));
-  bool taken = false;
-  try {
-    const Tensor t = take(m, flags, may_copy, want_copy, taken);
-    if (taken) PyCapsule_SetName(capsule, used_name<Managed>());
-    return t;
-  } catch (...) {
-    if (taken) PyCapsule_SetName(capsule, used_name<Managed>());
-    throw;
-  }
+  // At once: a copy may let other threads run, which might take it too.
+  return take(m, flags, may_copy, want_copy, [&] { PyCapsule_SetName(capsule, used_name<Managed>()); });
 }
 
 // ---- asking a producer ---------------------------------------------------------------------------------------
@@ -317,15 +324,7 @@ Tensor by_method(PyObject* x, PyObject* device, PyObject* copy) {
 Tensor from_managed(DLManagedTensorVersioned* m, bool may_copy, bool want_copy) {
   Held<DLManagedTensorVersioned> held{m};
   if (!is_readable(*m)) raise_version(m->version.major);
-  bool taken = false;
-  try {
-    const Tensor t = take(m, m->flags, may_copy, want_copy, taken);
-    if (taken) held.managed = nullptr;
-    return t;
-  } catch (...) {
-    if (taken) held.managed = nullptr;
-    throw;
-  }
+  return take(m, m->flags, may_copy, want_copy, [&] { held.managed = nullptr; });
 }
 
 Tensor from_capsule(PyObject* capsule, bool may_copy, bool want_copy) {

@@ -174,7 +174,9 @@ def test_a_capture_survives():
         t += shared
         with pytest.raises(BufferError, match="capture"):
             torch.from_dlpack(x)
-        with pytest.raises(BufferError, match="capture"):  # else our stream would join PyTorch's capture
+        with pytest.raises(
+            BufferError, match="capture"
+        ):  # else our stream would join PyTorch's capture
             bolide.from_dlpack(t)
         capsule = x.__dlpack__(stream=-1, max_version=(1, 0))
         t += torch.from_dlpack(capsule)

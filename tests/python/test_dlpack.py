@@ -413,6 +413,19 @@ def test_foreign_memory_is_given_back_when_our_work_is_done(device):
         assert fake.deleted == 1 and z.tolist() == [156.0] * 6
 
 
+def test_what_is_copied_on_cuda_is_given_back_when_the_copy_is_done(device):
+    if device == "cpu":
+        pytest.skip("nothing is queued on the CPU")
+    x = bolide.arange(6.0, device=device)
+    bolide.cuda.synchronize()
+    flipped = Fake(device=CUDA, data=x.data_ptr() + 20, strides=(-1,))
+    y = bolide.from_dlpack(flipped)
+    assert flipped.deleted == 0
+    assert y.tolist() == [5.0, 4.0, 3.0, 2.0, 1.0, 0.0]
+    bolide.cuda.synchronize()
+    assert flipped.deleted == 1
+
+
 def test_a_producer_is_told_our_stream(device):
     if device == "cpu":
         pytest.skip("the CPU has no streams")
