@@ -79,6 +79,8 @@ def test_dtypes_without_64_bits():
 
 def test_what_jax_does_not_allow():
     x = jnp.ones(3)
+    with pytest.raises(ValueError, match="random"):
+        bj.nn.functional.dropout(x, 0.5)
     with pytest.raises(TypeError, match="uint16"):
         bj.exp(jnp.ones(2, jnp.uint16))
     with pytest.raises(Exception, match="read-only"):

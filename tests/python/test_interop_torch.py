@@ -84,6 +84,12 @@ def test_a_result_that_is_a_view_is_a_copy():
     y = bt.transpose(x, 0, 1)
     y.zero_()
     assert x.tolist() == [[0.0, 1.0, 2.0], [3.0, 4.0, 5.0]]
+    both = bt.function(lambda t: (t + 1).unbind(0))(x)
+    both[0].zero_()
+    assert both[1].tolist() == [4.0, 5.0, 6.0]
+    whole, part = bt.function(lambda t: [t + 1] * 2)(x)
+    whole.zero_()
+    assert part.tolist() == (x + 1).tolist()
 
 
 def test_changes_in_place_are_seen_by_pytorch():
@@ -112,6 +118,23 @@ def test_backward_twice_needs_retain_graph():
     assert close(w.grad, 2 * w.exp())
     with pytest.raises(RuntimeError, match="second time"):
         y.backward()
+
+
+def test_what_is_computed_again_for_create_graph_is_the_same():
+    x = torch.ones(1000, dtype=torch.float64, requires_grad=True)
+    dropped = bt.nn.functional.dropout(x, 0.5) ** 2
+    (g,) = torch.autograd.grad(dropped.sum(), x, create_graph=True)
+    assert torch.equal(g == 0, dropped == 0) and 300 < (g == 0).sum() < 700
+    model = bt.module(Counting())
+    (g,) = torch.autograd.grad(model(x[:2]).sum(), x, create_graph=True)
+    g.sum().backward()
+    assert model.calls.item() == 1.0 and model.weight.grad.tolist() == [2.0, 2.0]
+    memory = torch.zeros(3)
+    y = torch.ones(3, requires_grad=True)
+    product = bt.function(lambda x, m: x * m.add_(1))(y, memory)
+    with pytest.raises(RuntimeError, match="in place"):
+        torch.autograd.grad(product.sum(), y, create_graph=True)
+    assert memory.tolist() == [1.0] * 3
 
 
 def test_inputs_without_gradient_get_none():

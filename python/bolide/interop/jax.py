@@ -61,8 +61,14 @@ def _zeros(x):
 def _callback(run, arguments):
     """run, a function of a list of tensors that gives a list, as a call in JAX's program."""
     _check_device()
+    random = bolide.get_rng_state()
     with bolide.no_grad():
         specs = [_spec(y) for y in run([_zeros(x) for x in arguments])]
+    if not bolide.equal(random, bolide.get_rng_state()):
+        raise ValueError(
+            "[bolide.interop.jax] expected a pure function, got one that draws random numbers: its gradient would "
+            "draw others. Draw them outside, and hand them over."
+        )
 
     def host(*arrays):
         with bolide.no_grad():

@@ -36,12 +36,15 @@ def to_torch(tensor):
     return torch.from_dlpack(tensor.detach())
 
 
-def _own_memory(tensor, inputs):
-    """A result on the memory of an argument would be changed with it, unseen by PyTorch: such a one is a copy."""
-    address = tensor.untyped_storage().data_ptr()
-    return (
-        tensor.clone() if any(address == t.untyped_storage().data_ptr() for t in inputs) else tensor
-    )
+def _own_memory(outputs, inputs):
+    """The results, those on the memory of an argument or of another result copied: PyTorch would not see what changes."""
+    taken = {t.untyped_storage().data_ptr() for t in inputs}
+    found = []
+    for y in outputs:
+        address = y.untyped_storage().data_ptr()
+        found.append(y.clone() if address in taken else y)
+        taken.add(address)
+    return found
 
 
 class _Call(torch.autograd.Function):
@@ -52,14 +55,17 @@ class _Call(torch.autograd.Function):
         inputs = [to_bolide(t) for t in tensors]
         versions = [t._version for t in inputs]
         ctx.set_materialize_grads(False)
-        with bolide.set_grad_enabled(any(ctx.needs_input_grad)):
+        recorded = any(ctx.needs_input_grad)
+        random = bolide.get_rng_state() if recorded else None
+        with bolide.set_grad_enabled(recorded):
             outputs = run(inputs)
-        for tensor, shared, version in zip(tensors, inputs, versions, strict=True):
-            if shared._version != version:
-                torch.autograd.graph.increment_version(tensor)
-        outputs = [_own_memory(y, inputs) for y in outputs]
+        changed = [t for t, s, v in zip(tensors, inputs, versions, strict=True) if s._version != v]
+        for tensor in changed:
+            torch.autograd.graph.increment_version(tensor)
+        outputs = _own_memory(outputs, inputs)
         results = [to_torch(y) for y in outputs]
         ctx.run, ctx.inputs, ctx.outputs = run, inputs, outputs
+        ctx.random, ctx.in_place = random, bool(changed)
         ctx.mark_non_differentiable(
             *(r for r, y in zip(results, outputs, strict=True) if not y.requires_grad)
         )
@@ -72,9 +78,17 @@ class _Call(torch.autograd.Function):
         tensors = ctx.saved_tensors[: len(ctx.inputs)]
         wanted = [i for i, needed in enumerate(ctx.needs_input_grad[1:]) if needed]
         reached = [i for i, g in enumerate(grads) if g is not None and ctx.outputs[i].requires_grad]
-        if torch.is_grad_enabled():  # create_graph: computed again, as a function of everything
-            found = _gradients(ctx.run, wanted, reached, tensors, [grads[i] for i in reached])
-        elif reached:
+        if not reached:
+            found = [None] * len(wanted)
+        elif torch.is_grad_enabled():  # create_graph: computed again, as a function of everything
+            if ctx.in_place:
+                raise RuntimeError(
+                    "[bolide.interop.torch] expected a function that changes no argument for create_graph=True, got "
+                    "one in place: it cannot be computed again."
+                )
+            run = _again(ctx.run, ctx.random)
+            found = _gradients(run, wanted, reached, tensors, [grads[i] for i in reached])
+        else:
             found = bolide.autograd.grad(
                 [ctx.outputs[i] for i in reached],
                 [ctx.inputs[i] for i in wanted],
@@ -83,19 +97,31 @@ class _Call(torch.autograd.Function):
                 allow_unused=True,
             )
             found = [None if g is None else to_torch(g) for g in found]
-        else:
-            found = [None] * len(wanted)
         all_grads = [None] * len(ctx.inputs)
         for i, g in zip(wanted, found, strict=True):
             all_grads[i] = g
         return None, *all_grads
 
 
+def _again(run, random):
+    """run as it was: with the same random numbers, and without the changes to a module's buffers."""
+
+    def run_again(inputs):
+        now = bolide.get_rng_state()
+        bolide.set_rng_state(random)
+        try:
+            return run(inputs, again=True)
+        finally:
+            bolide.set_rng_state(now)
+
+    return run_again
+
+
 def _gradients(run, wanted, reached, tensors, grads):
     """The gradients as one more call, which can be differentiated itself."""
     count = len(tensors)
 
-    def run_gradients(inputs):
+    def run_gradients(inputs, again=False):
         leaves = [x if x.requires_grad else x.detach() for x in inputs[:count]]
         for i in wanted:
             leaves[i] = leaves[i] if leaves[i].requires_grad else leaves[i].requires_grad_()
@@ -117,15 +143,16 @@ def _gradients(run, wanted, reached, tensors, grads):
 
 
 def _call(f, arguments, keywords, more=None):
-    """f on bolide tensors in the places of the torch tensors; it gets those of ``more`` as its first argument."""
+    """f on bolide tensors in the places of the torch tensors; those of ``more`` come first in a list, and
+    then whether this computes again what it has computed before."""
     tensors, tree = take(torch.Tensor, (arguments, keywords))
     count = len(more or ())
     shape = None
 
-    def run(inputs):
+    def run(inputs, again=False):
         nonlocal shape
         args, named = map_tree(Place, lambda place: inputs[count + place.number], tree)
-        result = f(*args, **named) if more is None else f(inputs[:count], *args, **named)
+        result = f(*args, **named) if more is None else f(inputs[:count], again, *args, **named)
         outputs, shape = take(bolide.Tensor, result)
         return outputs
 
@@ -182,10 +209,10 @@ class _Module(torch.nn.Module):
                     own.append(p)
             buffers += [(members, name, b) for name, b in mirror._buffers.items() if b is not None]
 
-        def run(parameters, *args, **keywords):
+        def run(parameters, again, *args, **keywords):
             before = [(members, name, members[name]) for members, name in places]
             for members, name, b in buffers:  # no part of any graph, changed in place
-                members[name] = to_bolide(b)
+                members[name] = to_bolide(b.clone() if again else b)
             try:
                 for (members, name), p in zip(places, parameters, strict=True):
                     members[name] = p
@@ -193,7 +220,7 @@ class _Module(torch.nn.Module):
             finally:
                 for members, name, p in before:
                     members[name] = p
-                for members, name, b in buffers:
+                for members, name, b in () if again else buffers:
                     if members[name].data_ptr() != b.data_ptr():  # replaced
                         b.copy_(to_torch(members[name]))
 
