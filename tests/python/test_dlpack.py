@@ -336,6 +336,11 @@ def test_between_devices(device):
     assert numpy.from_dlpack(x, device="cpu").tolist() == x.tolist() and capsule is not None
 
 
+def emulated():
+    """Does nothing run before somebody waits? A GPU may be done with its work at any time."""
+    return "emulation" in bolide.cuda.get_device_name()
+
+
 def test_streams_that_are_gone(device):
     if device == "cpu":
         pytest.skip("the CPU has no streams")
@@ -407,7 +412,9 @@ def test_foreign_memory_is_given_back_when_our_work_is_done(device):
         if recorded:
             y.record_stream(other)
         del y
-        assert fake.deleted == 0  # at once, while kernels are still to read it: corruption
+        assert (
+            fake.deleted == 0 or not emulated()
+        )  # at once, while kernels are to read it: corruption
         other.synchronize()
         bolide.cuda.synchronize()
         assert fake.deleted == 1 and z.tolist() == [156.0] * 6
@@ -420,7 +427,7 @@ def test_what_is_copied_on_cuda_is_given_back_when_the_copy_is_done(device):
     bolide.cuda.synchronize()
     flipped = Fake(device=CUDA, data=x.data_ptr() + 20, strides=(-1,))
     y = bolide.from_dlpack(flipped)
-    assert flipped.deleted == 0
+    assert flipped.deleted == 0 or not emulated()
     assert y.tolist() == [5.0, 4.0, 3.0, 2.0, 1.0, 0.0]
     bolide.cuda.synchronize()
     assert flipped.deleted == 1
