@@ -47,27 +47,30 @@ def _own_memory(outputs, inputs):
     return found
 
 
+def _compute(run, tensors, recorded):
+    """(bolide inputs, bolide outputs, the outputs for PyTorch, which tensors were changed)"""
+    inputs = [to_bolide(t) for t in tensors]
+    versions = [t._version for t in inputs]
+    with bolide.set_grad_enabled(recorded):
+        outputs = run(inputs)
+    changed = [t for t, s, v in zip(tensors, inputs, versions, strict=True) if s._version != v]
+    for tensor in changed:
+        torch.autograd.graph.increment_version(tensor)
+    outputs = _own_memory(outputs, inputs)
+    return inputs, outputs, [to_torch(y) for y in outputs], changed
+
+
 class _Call(torch.autograd.Function):
     """One call of a bolide function, as PyTorch's graph sees it."""
 
     @staticmethod
     def forward(ctx, run, *tensors):
-        inputs = [to_bolide(t) for t in tensors]
-        versions = [t._version for t in inputs]
         ctx.set_materialize_grads(False)
-        recorded = any(ctx.needs_input_grad)
-        random = bolide.get_rng_state() if recorded else None
-        with bolide.set_grad_enabled(recorded):
-            outputs = run(inputs)
-        changed = [t for t, s, v in zip(tensors, inputs, versions, strict=True) if s._version != v]
-        for tensor in changed:
-            torch.autograd.graph.increment_version(tensor)
-        outputs = _own_memory(outputs, inputs)
-        results = [to_torch(y) for y in outputs]
-        ctx.run, ctx.inputs, ctx.outputs = run, inputs, outputs
-        ctx.random, ctx.in_place = random, bool(changed)
+        ctx.run, ctx.random = run, bolide.get_rng_state()
+        ctx.inputs, ctx.outputs, results, changed = _compute(run, tensors, True)
+        ctx.in_place = bool(changed)
         ctx.mark_non_differentiable(
-            *(r for r, y in zip(results, outputs, strict=True) if not y.requires_grad)
+            *(r for r, y in zip(results, ctx.outputs, strict=True) if not y.requires_grad)
         )
         # never read: PyTorch looks whether they were changed since, and whether it is the second time
         ctx.save_for_backward(*tensors, *results)
@@ -156,7 +159,11 @@ def _call(f, arguments, keywords, more=None):
         outputs, shape = take(bolide.Tensor, result)
         return outputs
 
-    results = _Call.apply(run, *(more or ()), *tensors)
+    tensors = [*(more or ()), *tensors]
+    if torch.is_grad_enabled() and any(t.requires_grad for t in tensors):
+        results = _Call.apply(run, *tensors)
+    else:
+        results = _compute(run, tensors, False)[2]
     return map_tree(Place, lambda place: results[place.number], shape)
 
 
