@@ -10,7 +10,7 @@ namespace {
 
 struct Types {
   PyObject *bolide = nullptr, *index = nullptr, *shape = nullptr, *dtype = nullptr, *range = nullptr, *memory = nullptr,
-           *copy = nullptr;
+           *copy = nullptr, *linalg = nullptr;
 } types;
 
 PyObject* make_type(PyObject* module, const char* name, std::initializer_list<PyObject*> bases, const char* doc) {
@@ -41,6 +41,7 @@ PyObject* type_of(ErrorKind kind) {
     case ErrorKind::Type: return PyExc_TypeError;
     case ErrorKind::Overflow: return types.range;
     case ErrorKind::NotImplemented: return PyExc_NotImplementedError;
+    case ErrorKind::LinAlg: return types.linalg;
     case ErrorKind::Runtime: break;
   }
   return types.bolide;
@@ -74,6 +75,8 @@ void add_errors(PyObject* module) {
       make_type(module, "DTypeError", {types.bolide, PyExc_TypeError}, "An element type that an op cannot work with.");
   types.range = make_type(module, "RangeError", {types.bolide, PyExc_ValueError, PyExc_OverflowError},
                           "A number that a dtype does not hold.");
+  types.linalg = make_type(module, "LinAlgError", {types.bolide},
+                           "A matrix that is singular, not positive definite, or whose iteration does not converge.");
   types.memory = make_type(module, "OutOfMemoryError", {types.bolide, PyExc_MemoryError},
                            "No memory left on a device; the text has the pool's figures.");
   types.copy = make_type(module, "CopyRequiredError", {PyExc_BufferError, PyExc_ValueError},

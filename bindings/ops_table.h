@@ -19,6 +19,7 @@ std::vector<Op> sorting_rows();      // ops_sort.cpp
 std::vector<Op> shape_rows();        // ops_shape.cpp
 std::vector<Op> copy_rows();         // ops_copy.cpp
 std::vector<Op> product_rows();      // ops_products.cpp
+std::vector<Op> linalg_rows();       // ops_linalg.cpp
 std::vector<Op> network_rows();      // ops_network.cpp
 std::vector<Op> creation_rows();     // creation.cpp
 std::vector<Op> random_rows();       // random.cpp

@@ -7,6 +7,7 @@
 #include "bindings/module.h"
 #include "bindings/properties.h"
 #include "kernels/cpu/cpu_kernels.h"
+#include "kernels/cpu/openblas.h"
 #include "kernels/threads.h"
 #include "runtime/backend.h"
 #include "runtime/late_release.h"
@@ -240,8 +241,20 @@ void add_storage(py::module_& m) {
   m.def("_untyped_storage", [](const Tensor& t) { return Shared{t->storage}; });
 }
 
+// Where packages lie, for the library that LAPACK comes from: it is looked for when it is needed.
+static void tell_folders() {
+  std::string folders;
+  PyObject* path = PySys_GetObject("path");
+  for (Py_ssize_t i = 0; path && PyList_Check(path) && i < PyList_GET_SIZE(path); i++)
+    if (PyUnicode_Check(PyList_GET_ITEM(path, i)))
+      if (const char* text = PyUnicode_AsUTF8(PyList_GET_ITEM(path, i))) folders += std::string(text) + "\n";
+  PyErr_Clear();
+  set_openblas_folders(folders.c_str());
+}
+
 void add_services(py::module_& m) {
   add_storage(m);
+  tell_folders();
   set_warning_hook([](const char* text) {
     if (PyErr_WarnEx(PyExc_UserWarning, text, 1) < 0) throw Raised{};  // warnings may be errors
   });

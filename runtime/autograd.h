@@ -191,7 +191,7 @@ class BOLIDE_API Saved {
   Saved() = default;
   explicit Saved(const Tensor& t);
   // The output of the node that saves it: kept without its history, which would be a cycle.
-  static Saved output(const Tensor& t);
+  static Saved output(const Tensor& t, uint32_t number = 0);  // which of its outputs
   Tensor get(Node* owner = nullptr) const;
   explicit operator bool() const { return tensor_ || packed_; }
   static uint64_t made();  // by this thread so far
@@ -199,7 +199,7 @@ class BOLIDE_API Saved {
  private:
   Tensor tensor_;
   Ref<PackedTensor> packed_;  // instead
-  uint32_t version_ = 0;
+  uint32_t version_ = 0, output_ = 0;
   bool is_output_ = false;
 };
 
@@ -275,7 +275,8 @@ class ClosureNode final : public Node {
  public:
   ClosureNode(const char* name, F f, bool saves) : Node(name), f_(std::move(f)), saves_(saves) {}
   void backward(std::span<const Tensor> g, Grads& grads) override {
-    if (g[0]) (*f_)(g[0], grads);
+    if constexpr (std::is_invocable_v<F&, std::span<const Tensor>, Grads&>) (*f_)(g, grads);
+    else if (g[0]) (*f_)(g[0], grads);
   }
   void release() override {
     if (saves_) f_.reset(), mark_released();
@@ -315,7 +316,16 @@ template <class Make>
 void record(const char* name, const Tensor& y, std::initializer_list<const Tensor*> inputs, Make make) {
   if (wants_grad(inputs)) set_history(y, make_node(name, inputs, make));
 }
-// The same for one that gives several views of x: make() gives a closure of all their gradients, g[i] for outputs[i].
+// The same for one with several outputs: the closure takes all their gradients, g[i] for outputs[i], unset where none
+// arrived.
+template <class Make>
+void record_many(const char* name, std::initializer_list<const Tensor*> outputs,
+                 std::initializer_list<const Tensor*> inputs, Make make) {
+  if (!wants_grad(inputs)) return;
+  const Ref<Node> node = make_node(name, inputs, make);
+  for (const Tensor* y : outputs) set_history(*y, node);
+}
+// And for one that gives several views of x: make() gives a closure of all their gradients, g[i] for outputs[i].
 template <class Closure>
 class PartsNode final : public Node {
  public:

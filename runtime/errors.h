@@ -26,6 +26,7 @@ enum class ErrorKind {
   Type,            // TypeError
   Overflow,        // OverflowError
   NotImplemented,  // NotImplementedError
+  LinAlg,          // LinAlgError (a BolideError): a matrix that is singular, not positive definite, ...
 };
 
 class BOLIDE_API Error : public std::runtime_error {

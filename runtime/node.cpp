@@ -244,10 +244,10 @@ Saved::Saved(const Tensor& t) : tensor_(t) {
   packed_->edge = gradient_edge(t);
   tensor_ = {};
 }
-Saved Saved::output(const Tensor& t) {
+Saved Saved::output(const Tensor& t, uint32_t number) {
   Saved saved;
   g_saved_made++;
-  saved.tensor_ = alias(t), saved.version_ = t.version(), saved.is_output_ = true;
+  saved.tensor_ = alias(t), saved.version_ = t.version(), saved.output_ = number, saved.is_output_ = true;
   if (g_pack) [[unlikely]]
     saved.packed_ = g_pack(std::exchange(saved.tensor_, Tensor()));
   return saved;
@@ -256,7 +256,7 @@ uint64_t Saved::made() { return g_saved_made; }
 PackHook set_pack_hook(PackHook hook) { return std::exchange(g_pack, hook); }
 
 Tensor Saved::get(Node* owner) const {
-  Edge edge{is_output_ && owner ? Ref<Node>::share(owner) : Ref<Node>(), 0};
+  Edge edge{is_output_ && owner ? Ref<Node>::share(owner) : Ref<Node>(), output_};
   Tensor found = tensor_;
   if (packed_) [[unlikely]] {
     found = packed_->unpack();

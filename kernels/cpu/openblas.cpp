@@ -5,6 +5,7 @@
 #include <dlfcn.h>
 
 #include <cstdlib>
+#include <filesystem>
 #include <mutex>
 #include <string>
 
@@ -12,28 +13,49 @@ namespace bolide {
 namespace {
 
 std::mutex g_mutex;
-std::string g_path;
+std::string g_path, g_folders;
 
-OpenBlas open_openblas() {
-  std::string path;
-  if (const char* wish = std::getenv("BOLIDE_OPENBLAS")) {
-    path = wish;
-  } else {
-    std::lock_guard lock(g_mutex);
-    path = g_path;
+// What was asked for by name; empty where nothing was, or where it is not wanted.
+std::string given_path() {
+  if (const char* wish = std::getenv("BOLIDE_OPENBLAS")) return wish;
+  std::lock_guard lock(g_mutex);
+  return g_path;
+}
+std::string path_in_folders() {
+  if (std::getenv("BOLIDE_OPENBLAS")) return {};
+  std::lock_guard lock(g_mutex);
+  for (size_t start = 0; start < g_folders.size();) {
+    const size_t end = std::min(g_folders.find('\n', start), g_folders.size());
+    const std::string path = g_folders.substr(start, end - start) + "/scipy_openblas32/lib/libscipy_openblas.so";
+    std::error_code ignored;
+    if (std::filesystem::exists(path, ignored)) return path;
+    start = end + 1;
   }
-  OpenBlas found;
-  if (path.empty()) return found;
-  void* library = dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
-  if (!library) return found;
+  return {};
+}
+
+void* open_library() {
+  std::string path = given_path();
+  if (path.empty()) path = path_in_folders();
+  void* library = path.empty() ? nullptr : dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
+  if (!library) return nullptr;
   const auto set_threads = reinterpret_cast<void (*)(int)>(dlsym(library, "scipy_openblas_set_num_threads"));
-  const auto sgemm = reinterpret_cast<CblasGemm<float>>(dlsym(library, "scipy_cblas_sgemm"));
-  const auto dgemm = reinterpret_cast<CblasGemm<double>>(dlsym(library, "scipy_cblas_dgemm"));
-  const auto cgemm = reinterpret_cast<CblasComplexGemm>(dlsym(library, "scipy_cblas_cgemm"));
-  const auto zgemm = reinterpret_cast<CblasComplexGemm>(dlsym(library, "scipy_cblas_zgemm"));
-  if (!set_threads || !sgemm || !dgemm || !cgemm || !zgemm) return found;  // another library of that name: left alone
+  if (!set_threads) return nullptr;  // another library of that name: left alone
   set_threads(1);
-  return {sgemm, dgemm, cgemm, zgemm};
+  return library;
+}
+void* library() {
+  static void* const found = open_library();
+  return found;
+}
+
+OpenBlas find_products() {
+  if (given_path().empty() || !library()) return {};
+  const OpenBlas found = {reinterpret_cast<CblasGemm<float>>(dlsym(library(), "scipy_cblas_sgemm")),
+                          reinterpret_cast<CblasGemm<double>>(dlsym(library(), "scipy_cblas_dgemm")),
+                          reinterpret_cast<CblasComplexGemm>(dlsym(library(), "scipy_cblas_cgemm")),
+                          reinterpret_cast<CblasComplexGemm>(dlsym(library(), "scipy_cblas_zgemm"))};
+  return found.sgemm && found.dgemm && found.cgemm && found.zgemm ? found : OpenBlas();
 }
 
 }  // namespace
@@ -42,10 +64,15 @@ void set_openblas_path(const char* path) {
   std::lock_guard lock(g_mutex);
   g_path = path ? path : "";
 }
+void set_openblas_folders(const char* folders) {
+  std::lock_guard lock(g_mutex);
+  g_folders = folders;
+}
 
 const OpenBlas* openblas() {
-  static const OpenBlas found = open_openblas();
+  static const OpenBlas found = find_products();
   return found.sgemm ? &found : nullptr;
 }
+void* openblas_symbol(const char* name) { return library() ? dlsym(library(), name) : nullptr; }
 
 }  // namespace bolide

@@ -1,4 +1,4 @@
-// openblas.h - OpenBLAS, opened at the first product that is large enough for it; see openblas.cpp.
+// openblas.h - OpenBLAS, opened where LAPACK is first needed, or by the first large product if its path was given.
 #pragma once
 #include "runtime/export.h"
 
@@ -19,12 +19,16 @@ struct OpenBlas {
   CblasComplexGemm cgemm = nullptr, zgemm = nullptr;
 };
 
-// Null where there is none: then bolide's own kernels do all of the work. It is set to one thread, since the
+// Its matrix products. Null where no path was given: then bolide's own kernels do all of the work. It is set to one thread, since the
 // chunks of a product are given out by bolide's own pool.
 const OpenBlas* openblas();
+// Any function of the library, of LAPACK too; null where there is none.
+void* openblas_symbol(const char* name);
 
 // Where libscipy_openblas.so lies; the environment's BOLIDE_OPENBLAS goes first (empty: never use one). Has no
 // effect once the library has been looked for.
 BOLIDE_API void set_openblas_path(const char* path);
+// Where Python packages lie, one folder a line: LAPACK is looked for there in scipy_openblas32.
+BOLIDE_API void set_openblas_folders(const char* folders);
 
 }  // namespace bolide

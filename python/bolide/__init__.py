@@ -31,6 +31,7 @@ _LAZY = {
         "bolide._type_names",
     ),
     "autograd": None,
+    "chain_matmul": "bolide._products",
     "cuda": None,
     "datasets": None,
     "einsum": "bolide._products",
@@ -41,6 +42,7 @@ _LAZY = {
     "is_anomaly_enabled": "bolide.autograd.anomaly_mode",
     "interop": None,
     "multiprocessing": None,
+    "linalg": None,
     "nn": None,
     "optim": None,
     "printoptions": "bolide._printing",
@@ -49,6 +51,7 @@ _LAZY = {
     "special": None,
     "tensordot": "bolide._products",
     "utils": None,
+    "vander": "bolide._products",
     "visualization": None,
 }
 

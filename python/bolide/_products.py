@@ -1,4 +1,4 @@
-"""Sums of products as Python has them, einsum and tensordot; the work is done by the extension.
+"""Sums of products as Python has them, einsum, tensordot and chains; the work is done by the extension.
 
 To add one: a function here, its name in ``bolide._LAZY``.
 """
@@ -6,6 +6,7 @@ To add one: a function here, its name in ``bolide._LAZY``.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any
 
 from bolide import _C
@@ -68,3 +69,102 @@ def tensordot(a: Tensor, b: Tensor, dims: Any = 2, out: Tensor | None = None) ->
         first, second = ([d] if isinstance(d, int) else list(d) for d in dims)
     result = _C._tensordot(a, b, first, second)
     return result if out is None else out.copy_(result)
+
+
+# ---- chains of matrices --------------------------------------------------------------------------
+
+
+def _best_cuts(sizes: Sequence[int]) -> dict[tuple[int, int], int]:
+    """Where to cut each run of matrices first: the dynamic program of chains, by number of products."""
+    count = len(sizes) - 1
+    cost = {(i, i): 0 for i in range(count)}
+    cut = {}
+    for length in range(1, count):
+        for i in range(count - length):
+            j = i + length
+            options = [
+                (cost[i, k] + cost[k + 1, j] + sizes[i] * sizes[k + 1] * sizes[j + 1], k)
+                for k in range(i, j)
+            ]
+            cost[i, j], cut[i, j] = min(options)
+    return cut
+
+
+def _check_chain(tensors: list[Tensor], dims: list[int]) -> None:
+    for i, (t, allowed) in enumerate(zip(tensors, dims, strict=True)):
+        if t.ndim > 2 or t.ndim < allowed:
+            raise _C.ShapeError(
+                f"[linalg.multi_dot] expected matrices, and vectors at the ends, got tensor {i} of "
+                f"{t.ndim} dimensions."
+            )
+        if t.dtype != tensors[0].dtype:
+            raise _C.DTypeError(
+                f"[linalg.multi_dot] expected tensors of one dtype, got {tensors[0].dtype} and {t.dtype}."
+            )
+
+
+def multi_dot(tensors: Sequence[Tensor], *, out: Tensor | None = None) -> Tensor:
+    """The product of matrices in the cheapest order; the first and the last may be vectors.
+
+    Raises ShapeError where sizes do not fit. Reference: torch.linalg.multi_dot.
+    """
+    given = list(tensors)
+    if len(given) < 2:
+        raise _C.BolideError(f"[linalg.multi_dot] expected at least 2 tensors, got {len(given)}.")
+    _check_chain(given, [1, *[2] * (len(given) - 2), 1])
+    row, column = given[0].ndim == 1, given[-1].ndim == 1
+    matrices = [t.reshape(1, -1) if t.ndim == 1 else t for t in given]
+    if column:
+        matrices[-1] = given[-1].unsqueeze(-1)
+    for i, (a, b) in enumerate(pairwise(matrices)):
+        if a.shape[1] != b.shape[0]:
+            raise _C.ShapeError(
+                f"[linalg.multi_dot] expected tensors {i} and {i + 1} that can be multiplied, got "
+                f"{tuple(a.shape)} and {tuple(b.shape)}."
+            )
+    cut = _best_cuts([*(t.shape[0] for t in matrices), matrices[-1].shape[1]])
+
+    def product(i: int, j: int) -> Tensor:
+        if i == j:
+            return matrices[i]
+        return _C.mm(product(i, cut[i, j]), product(cut[i, j] + 1, j))
+
+    result = product(0, len(matrices) - 1)
+    shape = [*([] if row else [result.shape[0]]), *([] if column else [result.shape[1]])]
+    result = result.reshape(shape)
+    return result if out is None else _C.clone(result, out=out)
+
+
+def chain_matmul(*matrices: Tensor, out: Tensor | None = None) -> Tensor:
+    """The product of matrices in the cheapest order. Reference: torch.chain_matmul."""
+    if len(matrices) != 1:
+        return multi_dot(matrices, out=out)
+    return matrices[0] if out is None else _C.clone(matrices[0], out=out)
+
+
+def powers(x: Tensor, count: int) -> Tensor:
+    """x to 0, 1, ..., count - 1, along a dimension behind the others."""
+    if x.is_complex():  # cumprod takes real numbers
+        found = [_C.ones_like(x)]
+        while len(found) < count:
+            found.append(found[-1] * x)
+        return _C.stack(found[:count], -1) if count else x.new_empty(*x.shape, 0)
+    if not x.is_floating_point():
+        x = x.to(_C.int64)
+    wide = x.unsqueeze(-1).expand(*x.shape, count)
+    first = wide.new_ones(*x.shape, 1)
+    return _C.cat([first, wide[..., 1:].cumprod(-1)], -1)[..., :count]
+
+
+def vander(x: Tensor, N: int | None = None, increasing: bool = False) -> Tensor:
+    """The powers of each element of a vector, falling to 0 unless ``increasing``: N columns (N: the size).
+
+    Reference: torch.vander.
+    """
+    if x.ndim != 1:
+        raise _C.ShapeError(f"[vander] expected x of one dimension, got {x.ndim}.")
+    count = x.shape[0] if N is None else N
+    if count < 0:
+        raise _C.BolideError(f"[vander] expected a non-negative N, got {count}.")
+    result = powers(x, count)
+    return result if increasing else result.flip(-1)

@@ -9,6 +9,7 @@ import math
 
 import numpy as np
 import op_oracles as oracle
+import op_rows_linalg
 import op_rows_places
 import op_rows_products
 import op_rows_sort
@@ -419,6 +420,7 @@ ALL = (
     + SCAN_ROWS
     + op_rows_sort.ALL
     + op_rows_products.ALL
+    + op_rows_linalg.ALL
     + VIEWS
     + COMPLEX_PARTS
     + INDEXING

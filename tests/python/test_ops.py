@@ -15,6 +15,7 @@ import bolide
 import harness
 import numpy as np
 import op_rows
+import op_rows_linalg
 import op_rows_sort
 import pytest
 from conftest import DEVICE
@@ -28,9 +29,12 @@ ROWS = op_rows.ALL
 WITHOUT_SORT = [
     row.name for row in op_rows_sort.ALL if row.name.split()[0] not in ("bincount", "histc")
 ]
-EXCEPTIONS = {"cuda": dict.fromkeys(WITHOUT_SORT, "sort and search have no CUDA kernel yet")}.get(
-    DEVICE, {}
-)
+EXCEPTIONS = {
+    "cuda": {
+        **dict.fromkeys(WITHOUT_SORT, "sort and search have no CUDA kernel yet"),
+        **dict.fromkeys(op_rows_linalg.ON_LAPACK, "LAPACK has no CUDA kernel yet"),
+    }
+}.get(DEVICE, {})
 DISAGREEMENTS = {}
 
 
