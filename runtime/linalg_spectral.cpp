@@ -3,7 +3,7 @@
 // Vectors are determined but for a sign, or a number of length 1 for complex ones. Gradients are those of PyTorch
 // (Townsend 2016, "Differentiating the singular value decomposition"; Walter, Lehmann 2010 for QR; Giles 2008): where
 // eigenvalues or singular values repeat, those of vectors are not finite.
-#include <cmath>
+#include <algorithm>
 #include <limits>
 
 #include "runtime/linalg_support.h"
@@ -19,6 +19,11 @@ Tensor inverse_gaps(const Tensor& x) {
   return sub(div(1.0, add(sub(unsqueeze(x, -2), unsqueeze(x, -1)), ones_there)), ones_there);
 }
 Tensor skew(const Tensor& x) { return sub(x, adjoint(x)); }
+
+bool has_not_finite(const Tensor& info) {
+  const int32_t* codes = info.data<int32_t>();
+  return std::find(codes, codes + info.numel(), -4) != codes + info.numel();
+}
 
 // The loss must not depend on the phase of complex vectors: `turn` says how it changes with each.
 void check_phase(const char* op, const char* vectors, const Tensor& turn) {
@@ -153,7 +158,7 @@ TensorList eigh(const char* op, const Tensor& a, bool upper, bool vectors) {
   LapackCall call = call_for(LapackCall::Eigh, a);
   call.upper = upper, call.vectors = vectors, call.b = l.data();
   run(op, call, columns, info);
-  raise_bad(op, info, kNoEigenvalues);
+  raise_bad(op, info, has_not_finite(info) ? kNotFinite : kNoEigenvalues);
   const Tensor v = as_matrix(columns);
   record_many("LinalgEighBackward", {&l, &v}, {&a}, [&] {
     return [l = Saved::output(l, 0), v = Saved::output(v, 1), op](std::span<const Tensor> g, Grads& grads) {
@@ -234,9 +239,7 @@ TensorList run_svd(const char* op, const Tensor& a, bool full, bool vectors) {
     call.c = u.data(), call.d = v.data();
   }
   run(op, call, columns, info);
-  bool finite = true;
-  for (int64_t i = 0; i < info.numel(); i++) finite = finite && info.data<int32_t>()[i] != -4;
-  raise_bad(op, info, finite ? kNoSingularValues : kNotFinite);
+  raise_bad(op, info, has_not_finite(info) ? kNotFinite : kNoSingularValues);
   if (!vectors) return {{}, s, {}};
   return {as_matrix(u), s, as_matrix(v)};
 }

@@ -11,12 +11,12 @@
 //   Eigh            a n x n in (the triangle), vectors out; b n real values out
 //   Eig             a n x n in; b n complex values, c n x n complex vectors out
 //   Svd             a m x n in; b k real values, c U (m x m if full, else m x k), d V adjoint out, k = min(m, n)
+// Of numbers that are not finite Eigh and Svd say so (info -4) and compute nothing.
 // To add a kind: its arguments here, its routine below. Fortran takes everything by address, so one function serves all
 // four dtypes; the lengths of texts come last, by value.
 #include <algorithm>
-#include <cstring>
+#include <cmath>
 #include <limits>
-#include <vector>
 
 #include "kernels/cpu/cpu_kernels.h"
 #include "kernels/cpu/openblas.h"
@@ -27,6 +27,7 @@ namespace {
 
 using Size = int32_t;  // of this LAPACK
 constexpr Size kAsk = -1;  // as a length of work: how much is wanted?
+constexpr Size kNotFinite = -4;  // as info: what gesdd itself says of NaN
 
 struct Matrix {  // what every kind has: one of the batch
   char *a, *b, *c, *d;
@@ -57,6 +58,12 @@ class Batch {
   Size length(const void* wish) const {
     return std::max<Size>(
         1, is_double() ? Size(*static_cast<const double*>(wish)) : Size(*static_cast<const float*>(wish)));
+  }
+  // Is every number of a finite? Iterations may not end where one is not.
+  bool is_finite(const char* a) const {
+    const int64_t count = call.m * call.n * (1 + complex);
+    auto all = [&]<class T>(const T* p) { return std::all_of(p, p + count, [](T v) { return std::isfinite(v); }); };
+    return is_double() ? all(reinterpret_cast<const double*>(a)) : all(reinterpret_cast<const float*>(a));
   }
   // f(matrix) for each; b, c and d lie this many bytes apart.
   template <class F>
@@ -134,6 +141,7 @@ void eigh(const Batch& x) {
     heevd(job, uplo, &x.n, nullptr, &x.n, nullptr, wish, &kAsk, real_wish, &kAsk, &whole_wish, &kAsk, &info, 1, 1);
     const Size length = x.length(wish), reals = x.length(real_wish), whole = std::max<Size>(1, whole_wish);
     x.each(x.call.n * x.real_item, 0, 0, [&](const Matrix& w) {
+      if (!x.is_finite(w.a)) return void(*w.info = kNotFinite);
       char* work = memory(length * x.item + reals * x.real_item + whole * int64_t(sizeof(Size)));
       char *more = work + length * x.item, *last = more + reals * x.real_item;
       heevd(job, uplo, &x.n, w.a, &x.n, w.b, work, &length, more, &reals, reinterpret_cast<Size*>(last), &whole, w.info,
@@ -146,6 +154,7 @@ void eigh(const Batch& x) {
   syevd(job, uplo, &x.n, nullptr, &x.n, nullptr, wish, &kAsk, &whole_wish, &kAsk, &info, 1, 1);
   const Size length = x.length(wish), whole = std::max<Size>(1, whole_wish);
   x.each(x.call.n * x.real_item, 0, 0, [&](const Matrix& w) {
+    if (!x.is_finite(w.a)) return void(*w.info = kNotFinite);
     char* work = memory(length * x.item + whole * int64_t(sizeof(Size)));
     syevd(job, uplo, &x.n, w.a, &x.n, w.b, work, &length, reinterpret_cast<Size*>(work + length * x.item), &whole,
           w.info, 1, 1);
@@ -217,6 +226,7 @@ void svd(const Batch& x) {
     gesdd(job, &m, &n, nullptr, &m, nullptr, nullptr, &m, nullptr, &rows, wish, &kAsk, nullptr, nullptr, &info, 1);
     const Size length = x.length(wish);
     x.each(small * x.real_item, u, v, [&](const Matrix& w) {
+      if (!x.is_finite(w.a)) return void(*w.info = kNotFinite);
       char *work = memory(length * x.item + reals * x.real_item + whole), *more = work + length * x.item;
       gesdd(job, &m, &n, w.a, &m, w.b, w.c, &m, w.d, &rows, work, &length, more,
             reinterpret_cast<Size*>(more + reals * x.real_item), w.info, 1);
@@ -228,6 +238,7 @@ void svd(const Batch& x) {
   gesdd(job, &m, &n, nullptr, &m, nullptr, nullptr, &m, nullptr, &rows, wish, &kAsk, nullptr, &info, 1);
   const Size length = x.length(wish);
   x.each(small * x.real_item, u, v, [&](const Matrix& w) {
+    if (!x.is_finite(w.a)) return void(*w.info = kNotFinite);
     char* work = memory(length * x.item + whole);
     gesdd(job, &m, &n, w.a, &m, w.b, w.c, &m, w.d, &rows, work, &length,
           reinterpret_cast<Size*>(work + length * x.item), w.info, 1);
