@@ -79,7 +79,8 @@ void raise_bad(const char* op, const Tensor& info, const Failure& failure) {
     std::string text;
     for (const char* p = failure.text; *p; p++) text += *p == '%' ? str(codes[i]) : std::string(1, *p);
     const std::string which = info.rank() ? str("(Batch element ", i, "): ") : "";
-    raise(failure.kind, op, failure.expected, info.rank() ? str("another as number ", i, " of the batch") : "another",
+    raise(failure.kind, op, failure.expected,
+          info.rank() ? str("one as number ", i, " of the batch that is not") : "one that is not",
           str(op, ": ", which, text));
   }
 }

@@ -179,7 +179,8 @@ SOLVERS = [
     linalg("pinv of Hermitian matrices", lambda x: pinv(hermitian(x)), call=lambda f, x: of_hermitian(f, x, hermitian=True),
            scale=lambda x: by_condition(np.linalg.pinv)(hermitian(x)), **SLOPE),
     linalg("lstsq", lstsq, (((4, 3), (4, 2)), ((2, 3, 4), (2, 3, 1)), ((3, 3), (3, 2))), call=least_squares, **SLOPES),
-    linalg("matrix_rank", np.linalg.matrix_rank, ANY[:4], result="int64", scale=None),
+    linalg("matrix_rank", lambda x, atol: np.linalg.matrix_rank(x, atol), (((6, 5),), ((7, 4, 4),), ((2, 3, 4),)), result="int64",
+           arguments=({"atol": 2.0}, {"atol": 4.0}), scale=None),
     linalg("tensorinv", lambda x: np.linalg.tensorinv(x, 1), (((4, 2, 2),), ((6, 3, 2),)), call=lambda f, x: f(x, ind=1),
            scale=lambda x: by_condition(np.linalg.inv)(x.reshape(len(x), -1)), **SLOPE),
     linalg("tensorsolve", np.linalg.tensorsolve, (((2, 3, 6), (2, 3)), ((4, 2, 2), (4,))),
@@ -201,6 +202,11 @@ SOLVERS = [
 def slogdet(x):
     sign, size = np.linalg.slogdet(x)
     return sign, size.astype(sign.dtype)
+
+
+def logdet(x):
+    sign, size = np.linalg.slogdet(x @ np.swapaxes(x, -1, -2))
+    return np.log(sign) + size if np.iscomplexobj(x) else size
 
 
 def signed(function, x):
@@ -256,13 +262,11 @@ def through_lu(function, a, b, **named):
 WELL = (((4, 3),), ((2, 3, 3),), ((2, 2, 4),), ((1, 1),), ((0, 3, 2),))
 FACTORISATIONS = [
     linalg("det", np.linalg.det, **SLOPE),
-    linalg("det of a singular matrix", lambda x: np.linalg.det(x * 0) + 0, (((3, 3),),), call=lambda f, x: f(x * 0),
-           scale=None, second=False),
     linalg("slogdet", slogdet, SQUARE[:5], call=signed, **SLOPE),
     top("det", np.linalg.det, **SLOPE),
     top("slogdet", slogdet, call=signed, **SLOPE),
-    top("logdet", lambda x: np.linalg.slogdet(positive(x))[1].astype(x.dtype), call=of_positive,
-        scale=lambda x: by_condition(np.linalg.inv)(positive(x)), **SLOPE),
+    top("logdet", logdet, call=lambda f, x: f(x @ x.mT), scale=lambda x: by_condition(np.linalg.inv)(x @ np.swapaxes(x, -1, -2)),
+        **SLOPE),
     top("cholesky", cholesky, arguments=({}, {"upper": True}), call=of_positive,
         scale=lambda x, **_: by_condition(np.linalg.cholesky)(positive(x)), **SLOPE),
     top("lu", factored, (((4, 3),), ((2, 3, 3),)), call=lambda f, x: f(x)[0], **SLOPE),

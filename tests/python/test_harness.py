@@ -28,7 +28,8 @@ def test_harness_notices(fault):
         try:
             harness.check_row(row, library, Counts(), fault.noticed_by)
             missed.append(row.name)
-        except (Mismatch, IndexError):  # indices read from the wrong place may be out of range
+        except (Mismatch, IndexError, bolide.BolideError):
+            # Indices read from the wrong place may be out of range, matrices singular.
             harness.COUNTS.add("planted faults noticed")
     assert not missed
 
