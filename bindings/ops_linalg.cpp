@@ -9,7 +9,12 @@
 namespace bolide::python {
 namespace {
 
-using namespace linalg;
+using linalg::adjoint, linalg::cdist, linalg::cholesky, linalg::cholesky_inverse, linalg::cholesky_solve, linalg::cond,
+    linalg::det, linalg::eig, linalg::eigh, linalg::geqrf, linalg::householder_product, linalg::inverse,
+    linalg::kNotPositive, linalg::kSingular, linalg::kUnsolvable, linalg::kZeroPivot, linalg::lu_factor,
+    linalg::lu_solve, linalg::lu_unpack, linalg::matrix_exp, linalg::matrix_norm, linalg::matrix_power,
+    linalg::matrix_rank, linalg::NormOrder, linalg::pdist, linalg::pinv, linalg::qr, linalg::QrMode, linalg::raise_bad,
+    linalg::slogdet, linalg::solve, linalg::solve_triangular, linalg::svd, linalg::svdvals, linalg::vector_norm;
 using OptionalText = std::optional<std::string_view>;
 using OptionalDType = std::optional<DType>;
 

@@ -15,6 +15,11 @@ from bolide._C import Tensor
 _LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 
 
+def into(out: Tensor | None, result: Tensor) -> Tensor:
+    """The result, in ``out`` where there is one."""
+    return result if out is None else _C.clone(result, out=out)  # type: ignore[call-arg]
+
+
 def _subscripts(sublist: Sequence[Any]) -> str:
     for label in sublist:
         if label is not Ellipsis and not 0 <= label < len(_LETTERS):
@@ -68,7 +73,7 @@ def tensordot(a: Tensor, b: Tensor, dims: Any = 2, out: Tensor | None = None) ->
     else:
         first, second = ([d] if isinstance(d, int) else list(d) for d in dims)
     result = _C._tensordot(a, b, first, second)
-    return result if out is None else out.copy_(result)
+    return into(out, result)
 
 
 # ---- chains of matrices --------------------------------------------------------------------------
@@ -132,14 +137,14 @@ def multi_dot(tensors: Sequence[Tensor], *, out: Tensor | None = None) -> Tensor
     result = product(0, len(matrices) - 1)
     shape = [*([] if row else [result.shape[0]]), *([] if column else [result.shape[1]])]
     result = result.reshape(shape)
-    return result if out is None else _C.clone(result, out=out)
+    return into(out, result)
 
 
 def chain_matmul(*matrices: Tensor, out: Tensor | None = None) -> Tensor:
     """The product of matrices in the cheapest order. Reference: torch.chain_matmul."""
     if len(matrices) != 1:
         return multi_dot(matrices, out=out)
-    return matrices[0] if out is None else _C.clone(matrices[0], out=out)
+    return into(out, matrices[0])
 
 
 def powers(x: Tensor, count: int) -> Tensor:

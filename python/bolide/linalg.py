@@ -19,7 +19,7 @@ from collections.abc import Sequence
 
 from bolide import _C, _dtype_info
 from bolide._C import LinAlgError, Tensor, matmul
-from bolide._products import multi_dot, powers
+from bolide._products import into, multi_dot, powers
 
 cholesky = _C._linalg_cholesky
 cholesky_ex = _C._linalg_cholesky_ex
@@ -97,13 +97,9 @@ __all__ = [
 LeastSquares = namedtuple("LeastSquares", ["solution", "residuals", "rank", "singular_values"])
 
 
-def _into(out: Tensor | None, result: Tensor) -> Tensor:
-    return result if out is None else _C.clone(result, out=out)
-
-
 def cross(input: Tensor, other: Tensor, *, dim: int = -1, out: Tensor | None = None) -> Tensor:
     """The cross product of vectors of three along dim. Reference: torch.linalg.cross."""
-    return _into(out, _C.cross(input, other, dim))
+    return into(out, _C.cross(input, other, dim))
 
 
 def diagonal(A: Tensor, *, offset: int = 0, dim1: int = -2, dim2: int = -1) -> Tensor:
@@ -140,7 +136,7 @@ def tensorinv(A: Tensor, ind: int = 2, *, out: Tensor | None = None) -> Tensor:
             f"got {math.prod(last)} != {math.prod(first)}."
         )
     found = inv(A.reshape(math.prod(last), math.prod(first)))
-    return _into(out, found.reshape(last + first))
+    return into(out, found.reshape(last + first))
 
 
 def tensorsolve(
@@ -159,7 +155,7 @@ def tensorsolve(
             f"got {math.prod(last)} != {math.prod(first)}."
         )
     size = math.prod(last)
-    return _into(out, solve(A.reshape(size, size), B.reshape(size)).reshape(last))
+    return into(out, solve(A.reshape(size, size), B.reshape(size)).reshape(last))
 
 
 # ---- least squares -------------------------------------------------------------------------------
