@@ -102,7 +102,7 @@ Tensor householder_product(const char* op, const Tensor& a, const Tensor& tau) {
   check(tau.dtype() == a.dtype(), ErrorKind::Runtime, op, "input and tau of one dtype",
         [&] { return str(name_of(a.dtype()), " and ", name_of(tau.dtype())); });
   const int64_t m = rows_of(a), n = columns_of(a);
-  if (!wants_grad({&a, &tau})) {
+  if (!wants_grad({&a, &tau}) || !a.device().is_cpu()) {  // elsewhere it raises, whoever asks
     const Tensor columns = in_columns(a);
     multiply_out(op, columns, contiguous(detach(tau)));
     return as_matrix(columns);
