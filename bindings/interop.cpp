@@ -135,6 +135,17 @@ PyObject* dlpack(const Tensor& x, PyObject* stream, PyObject* max_version, PyObj
 
 PyObject* capsule_of(const Tensor& x) { return to_dlpack(x, Py_None, Py_None, Py_None, Py_None); }
 
+// ---- the Array API standard ----------------------------------------------------------------------------------
+PyObject* array_namespace(const Tensor&, PyObject* api_version) {
+  const py::object xp = py::module_::import("bolide.array_api");
+  const py::object known = xp.attr("__array_api_versions__");
+  if (api_version != Py_None && !known.contains(py::handle(api_version)))
+    raise(ErrorKind::Value, "__array_namespace__", str("an api_version of ", py::str(known).cast<std::string>()),
+          py::str(py::handle(api_version)).cast<std::string>());
+  return py::object(xp).release().ptr();
+}
+Tensor to_device(const Tensor& x, Device device, PyObject*) { return to(x, {}, device); }
+
 // ---- text ------------------------------------------------------------------------------------------------------
 PyObject* format(PyObject* self, PyObject* specification) {
   const Tensor& t = Convert<Tensor>::get(self);
@@ -183,6 +194,13 @@ std::vector<Op> interop_rows() {
                        "always copies, False never does, None only where it must. Raises: BufferError if the memory "
                        "is of a kind that bolide does not have.\nReference: torch.from_dlpack.",
                        kFunction),
+      op<&array_namespace>("__array_namespace__", "input, *, api_version=None",
+                           "The functions of the Array API standard: bolide.array_api.\n\nRaises: ValueError for a "
+                           "version that it does not follow.",
+                           kMethod),
+      op<&to_device>("to_device", "input, device, *, stream=None",
+                     "The Array API's to(device); the copy is ordered on the current stream, whichever is given.",
+                     kMethod),
       op<&format>("__format__", "input, specification", "For f-strings: a 0-d tensor as its number.", kMethod),
   };
 }

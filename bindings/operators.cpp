@@ -58,10 +58,6 @@ PyObject* unary(PyObject* self) {
     return wrap(elementwise(op, {&x, 1}));
   });
 }
-PyObject* invert_bits(PyObject* self) {
-  return unwrap(self).dtype() == DType::Bool ? unary<ElementwiseOp::logical_not>(self)
-                                             : unary<ElementwiseOp::invert>(self);
-}
 PyObject* positive(PyObject* self) {
   return guarded("positive", [&] {
     if (unwrap(self).dtype() == DType::Bool) raise(ErrorKind::DType, "positive", "a number dtype", "bool");
@@ -176,7 +172,7 @@ std::vector<PyType_Slot> operator_slots() {
           slot(Py_nb_negative, unary<neg>),
           slot(Py_nb_positive, positive),
           slot(Py_nb_absolute, unary<abs>),
-          slot(Py_nb_invert, invert_bits),
+          slot(Py_nb_invert, unary<ElementwiseOp::invert>),
           slot(Py_nb_bool, truth),
           slot(Py_nb_int, to_int),
           slot(Py_nb_float, to_float),

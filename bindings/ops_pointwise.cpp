@@ -55,6 +55,20 @@ Tensor lcm(const Tensor& a, const Arg& b) {
   return abs(mul(quotient, b));
 }
 
+// The number beside a towards b: its bits are an integer that counts on from zero in both directions.
+Tensor nextafter(const Tensor& from, const Tensor& to_) {
+  const Arg both[] = {from, to_};
+  const DType dtype = promoted(both);
+  if (!is_float(dtype)) raise(ErrorKind::DType, "nextafter", "a floating-point dtype", name_of(dtype));
+  const Tensor a = to(detach(from), dtype), b = to(detach(to_), dtype);
+  const DType count = item_size(dtype) == 8 ? DType::I64 : item_size(dtype) == 4 ? DType::I32 : DType::I16;
+  const Tensor steps = where(eq(Arg(gt(b, a)), gt(a, 0)), 1, -1);
+  const Tensor smallest = copysign(Arg(view_dtype(full({}, 1, {count, a.device()}), dtype)), b);
+  const Tensor beside = view_dtype(to(add(Arg(view_dtype(a, count)), steps), count), dtype);
+  const Tensor next = where(eq(a, 0), smallest, beside);
+  return where(logical_or(isnan(a), Arg(isnan(b))), add(a, b), where(eq(a, b), b, next));
+}
+
 // ---- of two numbers ------------------------------------------------------------------------------------------
 // NaN loses; of equal ones the first gets the gradient.
 Tensor fmax(const Tensor& a, const Tensor& b) { return where(logical_or(ge(a, b), isnan(b)), a, b); }
@@ -159,6 +173,9 @@ void add_numbers(std::vector<Op>& rows) {
                    "The part behind the point, with the number's sign.\n\nReference: torch.frac.");
   add_function<&signbit>(rows, "signbit", "input",
                          "Is the sign bit set? True for -0.0 too.\n\nReference: torch.signbit.");
+  add_forms<&nextafter>(rows, "nextafter", "input, other",
+                        "The number of the dtype that is next to input towards other; without a gradient.\n\nRaises: "
+                        "DTypeError unless one is floating.\nReference: torch.nextafter.");
   add_forms<&heaviside>(rows, "heaviside", "input, values",
                         "0 below 0, 1 above, values at 0.\n\nRaises: DTypeError where the dtypes differ.\nReference: "
                         "torch.heaviside.");

@@ -1,4 +1,4 @@
-// ops_scan.cpp - functions and methods of the scans: cumsum and its kin.
+// ops_scan.cpp - functions and methods of the scans: cumsum and its kin; diff, which undoes it.
 #include "bindings/ops_table.h"
 
 namespace bolide::python {
@@ -17,6 +17,24 @@ void in_place(const Tensor& x, int64_t dim, OptionalDType dtype) {
   check(!dtype || *dtype == x.dtype(), ErrorKind::DType, "cumsum_",
         str("the dtype of the tensor, ", name_of(x.dtype())), [&] { return std::string(name_of(*dtype)); });
   copy_(x, f(x, dim, {}));
+}
+
+Tensor differences(const Tensor& input, int64_t n, int64_t dim, std::optional<Tensor> prepend,
+                   std::optional<Tensor> append) {
+  check(input.rank() > 0, ErrorKind::Shape, "diff", "a tensor with dimensions",
+        [] { return std::string("a 0-d one"); });
+  check(n >= 0, ErrorKind::Runtime, "diff", "an order n of at least 0", [&] { return str(n); });
+  const int axis = wrap_dim("diff", dim, input.rank());
+  TensorList parts = {input};
+  if (prepend) parts.insert(parts.begin(), *prepend);
+  if (append) parts.push_back(*append);
+  Tensor x = parts.size() == 1 ? clone(input) : cat(parts, axis);
+  for (int64_t i = 0; i < n && x.size(axis) > 0; i++) {
+    const int64_t rest = x.size(axis) - 1;
+    const Tensor later = narrow(x, axis, 1, rest), earlier = narrow(x, axis, 0, rest);
+    x = x.dtype() == DType::Bool ? logical_xor(later, earlier) : sub(later, earlier);
+  }
+  return x;
 }
 
 }  // namespace
@@ -45,6 +63,10 @@ std::vector<Op> scan_rows() {
                        "The smallest so far along dim, and where it stands: the named tuple (values, indices).\n\nThe "
                        "last of equal ones; once there was NaN, the last NaN.\n"
                        "Example: >>> bolide.cummin(bolide.tensor([3, 1, 2]), 0).values\nReference: torch.cummin."),
+      op<&differences>("diff", "input, n=1, dim=-1, prepend=None, append=None",
+                       "The n-th differences of neighbours along dim, of input between prepend and append; of bool "
+                       "whether they differ.\n\nRaises: ShapeError for a 0-d tensor and where sizes differ elsewhere "
+                       "than along dim.\nExample: >>> bolide.diff(bolide.tensor([1, 3, 2]))\nReference: torch.diff."),
   };
 }
 

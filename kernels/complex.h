@@ -95,9 +95,9 @@ BOLIDE_COMPLEX by_minus_i(Num<ComplexOf<T>> z) { return {z.im(), -z.re()}; }
 BOLIDE_COMPLEX exp(Num<ComplexOf<T>> z) {
   constexpr double kNear = std::is_same_v<T, float> ? 80 : 700;  // beyond it in two steps, as e^x alone overflows
   Num<T> large = select(z.re() > kNear, kNear / 2, Num<T>(0)), e = exp(z.re() - large), f = exp(large);
-  Num<T> im = e * sin(z.im()) * f;
-  return {select(e == 0, 0, select(z.im() == 0, e * f, e * cos(z.im()) * f)),
-          select((e == 0) | (z.im() == 0), copysign(Num<T>(0), z.im()), im)};
+  Num<T> re = e * cos(z.im()) * f, im = e * sin(z.im()) * f;
+  Mask<T> zero = z.re() == -kInf<T>, whole = (z.im() == 0) | ((z.re() == kInf<T>)&!isfinite(z.im()));
+  return {select(zero, 0, select(whole, e * f, re)), select(zero | (z.im() == 0), copysign(Num<T>(0), z.im()), im)};
 }
 BOLIDE_COMPLEX exp2(Num<ComplexOf<T>> z) { return exp(z * kLn2); }
 BOLIDE_COMPLEX expm1(Num<ComplexOf<T>> z) {
@@ -149,24 +149,30 @@ BOLIDE_FN CoshSinh<T> cosh_sinh(Num<T> x) {
   Mask<T> large = a > 40;
   return {select(large, far, 0.5 * ((m + 1) + 1 / (m + 1))), copysign(select(large, far, 0.5 * (m + m / (m + 1))), x)};
 }
-BOLIDE_REAL_PART times_or_0(Num<T> zero, Num<T> x) {  // a product in which 0 times infinity is 0
-  return select(zero == 0, zero, zero * x);
+BOLIDE_REAL_PART times_or_0(Num<T> a, Num<T> b) {  // a product in which 0 wins over infinity and NaN
+  Num<T> signs = copysign(Num<T>(1), a) * copysign(Num<T>(1), b);
+  return select((a == 0) | (b == 0), copysign(Num<T>(0), signs), a * b);
+}
+BOLIDE_REAL_PART times_far(Num<T> circular, Num<T> h, Num<T> x) {  // and infinity over an angle that is not known
+  return select((circular != circular) & isinf(x), kInf<T>, times_or_0(circular, h));
 }
 BOLIDE_COMPLEX sin(Num<ComplexOf<T>> z) {
   CoshSinh<T> h = cosh_sinh(z.im());
-  return {times_or_0(sin(z.re()), h.cosh), times_or_0(h.sinh, cos(z.re()))};
+  return {times_or_0(sin(z.re()), h.cosh), times_far(cos(z.re()), h.sinh, z.im())};
 }
 BOLIDE_COMPLEX cos(Num<ComplexOf<T>> z) {
   CoshSinh<T> h = cosh_sinh(z.im());
-  return {cos(z.re()) * h.cosh, -times_or_0(sin(z.re()), h.sinh)};
+  return {times_far(cos(z.re()), h.cosh, z.im()), -times_or_0(sin(z.re()), h.sinh)};
 }
 // By Kahan (1987): (t b sqrt(1 + s^2) + ...) with s = sinh(x), t = tan(y); far out by its limit.
 BOLIDE_COMPLEX tanh(Num<ComplexOf<T>> z) {
   Num<T> a = abs(z.re()), far = exp(-2 * a);
   Num<T> s = cosh_sinh(minimum(a, 20)).sinh, c = cos(z.im()), n = sin(z.im()), d = c * c + s * s;
-  Mask<T> large = a > 20;
-  Num<T> re = select(large, 1, s * sqrt(1 + s * s) / d), im = select(large, 4 * n * c * far, n * c / d);
-  return {copysign(re, z.re()), select(isinf(a) & !isfinite(z.im()), 0, select(z.im() == 0, z.im(), im))};
+  Mask<T> large = a > 20, known = isfinite(z.im());
+  Num<T> re = select(isinf(a) | (large & known), 1, select(a == 0, 0, s * sqrt(1 + s * s) / d));
+  Num<T> im = select(large, 4 * n * c * far, n * c / d);
+  return {copysign(re, z.re()),
+          select(isinf(a) & !known, copysign(Num<T>(0), z.im()), select(z.im() == 0, z.im(), im))};
 }
 BOLIDE_COMPLEX tan(Num<ComplexOf<T>> z) { return by_minus_i(tanh(times_i(z))); }
 // In double: a * a must not vanish beside the pole at i.
@@ -175,7 +181,7 @@ BOLIDE_CALLED Num<C128> atan_of(Num<C128> z) {
   R a = z.re(), b = abs(z.im()), low = 1 - b, im = 0.25 * log1p(4 * b / (a * a + low * low));
   R re = 0.5 * atan2(2 * a, low * (1 + b) - a * a), right = copysign(R(1.57079632679489662), a);
   auto infinite = isinf(a) | isinf(b);
-  return {select(infinite & (a == a), right, re), copysign(select(infinite, 0, im), z.im())};
+  return {select(infinite & (a == a), right, re), copysign(select(infinite | (b == 0), 0, im), z.im())};
 }
 BOLIDE_COMPLEX atan(Num<ComplexOf<T>> z) { return ComplexOf<T>(atan_of(C128(z.v)).v); }
 

@@ -77,9 +77,9 @@ BOLIDE_ROUNDING(ceil, std::ceil)
 BOLIDE_ROUNDING(trunc, std::trunc)
 BOLIDE_ROUNDING(round, std::nearbyint)  // half to even
 #undef BOLIDE_ROUNDING
-BOLIDE_MATH sign(Num<T> x) { return select(x > 0, 1, select(x < 0, -1, x)); }
+BOLIDE_MATH sign(Num<T> x) { return select(x > 0, 1, select(x < 0, -1, x + 0)); }  // of -0 too it is 0
 
-// Division with Python's signs: the remainder has the sign of the divisor. Integer division by zero gives 0.
+// Division with Python's signs: the remainder has the sign of the divisor, a zero too. Integer division by zero gives 0.
 #if defined(BOLIDE_SCALAR_LIBRARY)
 template <class T>
 inline constexpr bool kRemainderInDouble = false;
@@ -91,10 +91,11 @@ BOLIDE_MATH remainder(Num<T> a, Num<T> b) {
   if constexpr (kRemainderInDouble<T>) {
     Num<double> p = a.v, q = b.v;
     Num<T> r = T((p - floor(p / q) * q).v);  // an infinite divisor leaves a, or itself where the signs differ
-    return select(isinf(b) & isfinite(a), select((a != 0) & ((a < 0) ^ (b < 0)), b, a), r);
+    r = select(isinf(b) & isfinite(a), select((a != 0) & ((a < 0) ^ (b < 0)), b, a), r);
+    return select(r == 0, copysign(r, b), r);
   } else if constexpr (std::is_floating_point_v<T>) {
     Num<T> r = std::fmod(a.v, b.v);
-    return select((r != 0) & ((r < 0) ^ (b < 0)), r + b, r);
+    return select(r == 0, copysign(r, b), select((r < 0) ^ (b < 0), r + b, r));
   } else {
     Num<T> safe = select((b == 0) | (b == -1), 1, b), r = a % safe;
     return select((r != 0) & ((r ^ b) < 0), r + b, r);
@@ -106,7 +107,8 @@ BOLIDE_MATH floor_divide(Num<T> a, Num<T> b) {
     if constexpr (kRemainderInDouble<T>) q = T(std::floor(double(a.v) / double(b.v)));
     else q = select(b == 0, a / b, round((a - remainder(a, b)) / b));
     Num<T> of_infinite = select((a != 0) & ((a < 0) ^ (b < 0)), -1, Num<T>(0));
-    return select(isinf(b) & isfinite(a), of_infinite, select(isinf(a) & (b != 0), kNan<T>, q));
+    q = select(isinf(b) & isfinite(a), of_infinite, select(isinf(a) & (b != 0), kNan<T>, q));
+    return select(q == 0, copysign(q, from_bits<T>(bits(a) ^ bits(b))), q);
   } else {
     Num<T> safe = select((b == 0) | (b == -1), 1, b), q = a / safe, r = a - q * safe;
     q = select((r != 0) & ((r ^ b) < 0), q - 1, q);

@@ -56,12 +56,14 @@ using Complex128 = Num<C128>;
 BOLIDE_CALLED Complex128 acos_of(Complex128 z) {
   using R = Num<double>;
   R size = abs(z.im());
+  if (z.re().v == 0 && isnan(z.im()).v) return {R(1.57079632679489662), z.im()};
   if (isinf(z).v) return {atan2(size, z.re()), -copysign(R(kInf<double>), z.im())};
   Complex128 p = sqrt(Complex128(1 - z.re(), -z.im())), q = sqrt(Complex128(1 + z.re(), z.im()));
   return {2 * atan2(p.re(), q.re()), asinh((conj(q) * p).im())};
 }
 BOLIDE_CALLED Complex128 asin_of(Complex128 z) {
   using R = Num<double>;
+  if (z.re().v == 0 && isnan(z.im()).v) return z;
   if (isinf(z).v) return {atan2(z.re(), abs(z.im())), copysign(R(kInf<double>), z.im())};
   Complex128 p = sqrt(Complex128(1 - z.re(), -z.im())), q = sqrt(Complex128(1 + z.re(), z.im()));
   return {atan2(z.re(), (p * q).re()), asinh((conj(p) * q).im())};

@@ -189,6 +189,7 @@ void compute_into(ElementwiseOp op, const OpInfo& info, std::span<const Arg> in,
   if (out.numel() == 0) return;
   KernelCall k;
   k.call.op = op, k.call.compute = compute_type(p.dtype);
+  if (op == ElementwiseOp::invert && p.dtype == DType::Bool) k.call.op = ElementwiseOp::logical_not;  // one bit only
   const Arg* slots[3];
   for (size_t i = 0; i < in.size(); i++) slots[i] = &in[i];
   k.fill(std::span<const Arg* const>(slots, in.size()), out, flat, info);

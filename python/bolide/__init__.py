@@ -30,6 +30,7 @@ _LAZY = {
         ),
         "bolide._type_names",
     ),
+    "array_api": None,
     "autograd": None,
     "chain_matmul": "bolide._products",
     "cuda": None,

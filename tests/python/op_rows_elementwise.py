@@ -71,11 +71,9 @@ UNARY = [
     unary("neg", np.negative, "Number|Complex", complex_extremes=True, inplace=True, aliases=("negative",), **SLOPE),
     unary("abs", np.abs, "Number|Complex", result="real", inplace=True, complex_extremes=True, aliases=("absolute",), **SLOPE),
     unary("square", lambda x: x * x, "Number|Complex", inplace=True, **SLOPE),
-    unary("sign", oracle.sign, "Any", inplace=True, zero_sign=False,
-          reason="the sign of a zero of either sign is 0, of no particular sign; that of NaN is NaN, as in the Array API "
-          "standard (PyTorch gives 0)", **SLOPE),
-    unary("sgn", oracle.sgn, "Number|Complex", inplace=True, zero_sign=False, ulps=3, reason="as sign; a length and a "
-          "quotient", **SLOPE),
+    unary("sign", oracle.sign, "Any", inplace=True, reason="that of NaN is NaN, as in the Array API standard (PyTorch "
+          "gives 0)", **SLOPE),
+    unary("sgn", oracle.sgn, "Number|Complex", inplace=True, ulps=3, reason="as sign; a length and a quotient", **SLOPE),
     unary("conj_physical", np.conj, "Number|Complex", inplace=True, complex_extremes=True, **SLOPE),
     unary("angle", oracle.angle, FC, result="real", outside="floats", **SLOPE),
     unary("relu", oracle.relu, "Number", inplace=True, zero_sign=False, reason="relu(-0.0) is 0.0 in PyTorch, -0.0 "
@@ -120,7 +118,7 @@ UNARY = [
     unary("isinf", np.isinf, "Any|Complex", complex_extremes=True, result="boolean"),
     unary("isfinite", np.isfinite, "Any|Complex", complex_extremes=True, result="boolean"),
     unary("logical_not", np.logical_not, "Any|Complex", complex_extremes=True, result="boolean"),
-    unary("invert", np.invert, "Int", inplace=True, aliases=("bitwise_not",)),
+    unary("invert", np.invert, "IntBool", inplace=True, aliases=("bitwise_not",)),
     unary("leaky_relu", lambda x, negative_slope=0.01: np.where(x > 0, x, negative_slope * x),
           more=with_arguments({"negative_slope": 0.3}), **SLOPE),
     unary("elu", oracle.elu, more=with_arguments({"alpha": 0.6}), ulps=3, reason="expm1 and a product", **SLOPE),
@@ -143,11 +141,10 @@ BINARY = [
     binary("mul", np.multiply, "Any|Complex", inplace=True, aliases=("multiply",), **SLOPES),
     binary("div", np.true_divide, FC, inplace=True, domain=((-3.0, 3.0), POSITIVE), integers=(1, 9),
            aliases=("divide", "true_divide"), **FLOATING, **SLOPES),
-    binary("floor_divide", oracle.floor_divide, inplace=True, zero_sign=False,
-           reason="a zero has the sign of either operand", **SLOPES),
-    binary("remainder", oracle.remainder, inplace=True, domain=((-3.0, 3.0), POSITIVE), zero_sign=False,
+    binary("floor_divide", oracle.floor_divide, inplace=True, **SLOPES),
+    binary("remainder", oracle.remainder, inplace=True, domain=((-3.0, 3.0), POSITIVE),
            ignore=lambda a, b: ~(abs(a) < 2.0**28 * abs(b)) & np.isfinite(a) & np.isfinite(b) & (b != 0),
-           reason="float32: exact for quotients up to 2^28; a zero has the sign of either operand", **SLOPES),
+           reason="float32: exact for quotients up to 2^28", **SLOPES),
     binary("pow", oracle.power, "Number|Complex", complex_ulps=40, reason="exp(b log(a)): the error of the logarithm grows with the product", inplace=True, domain=(POSITIVE, (-2.0, 2.0)), integers=(-3, 9), **SLOPES),
     binary("atan2", np.arctan2, "Float", inplace=True, domain=POSITIVE, aliases=("arctan2",), **FLOATING, **SLOPES),
     binary("hypot", np.hypot, "Float", scalars=(), inplace=True, **SLOPES),
@@ -266,6 +263,7 @@ SHRINKS = {"absolute": 1, "scale": lambda x, **_: abs(x) + 1}
 POINTWISE = [
     pointwise("frac", lambda x: x - np.trunc(x), inplace=True, **SLOPE),
     pointwise("signbit", np.signbit, "Any", result="boolean"),
+    pairs("nextafter", np.nextafter, inplace=True, half_roundings=4),  # exactly: in test_bugs_values.py
     pairs("heaviside", lambda x, v: np.where(x == 0, v, x > 0).astype(x.dtype), "Any", inplace=True),
     pairs("ldexp", lambda x, n: x * 2.0**n, domain=((-3.0, 3.0), (-4.0, 4.0)), half_roundings=2, inplace=True, **SLOPES),
     pairs("lcm", np.lcm, "Int", integers=(-9, 9), inplace=True),

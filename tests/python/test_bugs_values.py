@@ -387,3 +387,64 @@ def test_angles_of_any_size(name):
     x = np.array([4e15, 1e20, 3.4e38, -1e30], np.float32)
     got = getattr(bolide, name)(bolide.from_numpy(x).to(DEVICE)).cpu().numpy()
     np.testing.assert_allclose(got, getattr(np, name)(x.astype(np.float64)), rtol=1e-6)
+
+
+# ---- zeros with a sign, neighbours, bits of bool: found by the Array API's tests ------------------
+
+
+@pytest.mark.parametrize("dtype", FLOATS)
+def test_zeros_have_the_sign_of_python_s_operators(dtype):
+    a = tensor([-0.0, 0.0, 0.0, -0.0, 3.0, -3.0, 6.0, -6.0] * 20, dtype)
+    b = tensor([1.0, -1.0, 2.0, -2.0, INF, -INF, -3.0, 3.0] * 20, dtype)
+    quotient, rest = bolide.floor_divide(a, b), bolide.remainder(a, b)
+    for x, y, q, r in zip(a.tolist(), b.tolist(), quotient.tolist(), rest.tolist(), strict=True):
+        assert (q, math.copysign(1, q)) == (x // y, math.copysign(1, x // y)), (x, y)
+        assert (r, math.copysign(1, r)) == (x % y, math.copysign(1, x % y)), (x, y)
+    assert not bolide.sign(tensor([-0.0, 0.0], dtype)).signbit().any()
+
+
+@pytest.mark.parametrize("dtype", ["float16", "float32", "float64"])
+def test_nextafter_is_the_number_beside(dtype):
+    limits = np.finfo(dtype)
+    values = [0.0, -0.0, 1.0, -1.0, INF, -INF, NAN, float(limits.max), float(limits.tiny), float(limits.smallest_subnormal)]  # fmt: skip
+    a, b = (
+        np.array(side, dtype)
+        for side in zip(*[(x, y) for x in values for y in values], strict=True)
+    )
+    got = (
+        bolide.nextafter(bolide.from_numpy(a).to(DEVICE), bolide.from_numpy(b).to(DEVICE))
+        .cpu()
+        .numpy()
+    )
+    with np.errstate(all="ignore"):
+        wanted = np.nextafter(a, b)
+    np.testing.assert_array_equal(got, wanted)
+    if dtype != "float16":  # where NumPy keeps the sign of the first zero
+        np.testing.assert_array_equal(np.signbit(got), np.signbit(wanted))
+    assert bolide.nextafter(tensor([1.0], "bfloat16"), tensor(2.0)).item() == 1.0078125
+    with pytest.raises(
+        bolide.DTypeError, match=r"\[nextafter\] expected a floating-point dtype, got int64"
+    ):
+        bolide.nextafter(tensor([1]), tensor([2]))
+
+
+def test_bitwise_not_of_bool_is_the_other_one():
+    x = tensor([True, False, True])
+    assert bolide.bitwise_not(x).tolist() == (~x).tolist() == [False, True, False]
+    assert x.bitwise_not_() is x and x.tolist() == [False, True, False]
+    out = tensor([0, 0, 0], "uint8")
+    assert bolide.bitwise_not(x, out=out).tolist() == [1, 0, 1]
+
+
+def test_diff_of_bool_and_with_more_at_its_ends():
+    x = tensor([True, True, False])
+    assert x.diff().tolist() == [False, True]
+    x = tensor([[1, 4, 9]])
+    assert x.diff(prepend=tensor([[0]]), append=tensor([[16, 25]])).tolist() == [[1, 3, 5, 7, 9]]
+    assert x.diff(2, 0).shape == (0, 3) and bolide.diff(x, n=0) is not x
+    with pytest.raises(
+        bolide.ShapeError, match=r"\[diff\] expected a tensor with dimensions, got a 0-d one"
+    ):
+        tensor(1).diff()
+    with pytest.raises(RuntimeError, match=r"\[diff\] expected an order n of at least 0, got -1"):
+        x.diff(-1)

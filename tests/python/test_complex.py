@@ -187,6 +187,34 @@ def test_infinities_and_nan_of_functions():
             assert got == y or abs(got - y) <= 1e-6 * abs(y), (name, z, got, y)
 
 
+def test_infinities_and_nan_beside_zeros_and_unknown_angles(device):
+    """As C99 and NumPy have them: 0 wins over NaN in a part that is 0 for every angle, infinity over an unknown angle."""
+    inf, nan = math.inf, math.nan
+    wanted = {
+        "exp": [(complex(inf, inf), complex(inf, nan)), (complex(inf, nan), complex(inf, nan)), (complex(-1e30, nan), complex(nan, nan))],
+        "expm1": [(complex(inf, nan), complex(inf, nan)), (complex(-1e30, inf), complex(nan, nan))],
+        "cosh": [(complex(0, inf), complex(nan, 0)), (complex(0, nan), complex(nan, 0)), (complex(inf, inf), complex(inf, nan)), (complex(1e30, nan), complex(nan, nan)), (complex(-inf, 0), complex(inf, -0.0))],
+        "sinh": [(complex(inf, inf), complex(inf, nan)), (complex(inf, nan), complex(inf, nan)), (complex(1e30, inf), complex(nan, nan)), (complex(0, nan), complex(0, nan))],
+        "tanh": [(complex(0, inf), complex(0, nan)), (complex(-0.0, nan), complex(-0.0, nan)), (complex(1e30, inf), complex(nan, nan)), (complex(inf, -inf), complex(1, -0.0))],
+        "acos": [(complex(0, nan), complex(math.pi / 2, nan))],
+        "acosh": [(complex(0, nan), complex(nan, math.pi / 2))],
+        "asinh": [(complex(nan, 0), complex(nan, 0))],
+        "atanh": [(complex(0, nan), complex(0, nan))],
+    }  # fmt: skip
+    for dtype in (bolide.complex64, bolide.complex128):
+        for name, pairs in wanted.items():
+            z, y = (
+                bolide.tensor(list(side), dtype=bolide.complex128)
+                for side in zip(*pairs, strict=True)
+            )
+            got = getattr(bolide, name)(z.to(device, dtype)).cpu().to(bolide.complex128)
+            for part in ("real", "imag"):
+                a, b = getattr(got, part), getattr(y, part)
+                assert bolide.isclose(a, b, equal_nan=True).all(), (name, dtype, got, y)
+                known = (b == 0) & bolide.isfinite(y)  # beside NaN a zero may have either sign
+                assert (a.signbit() == b.signbit())[known].all(), (name, dtype, got, y)
+
+
 def test_large_matrix_products(device):
     """Those that OpenBLAS does, from transposed and sliced operands, too."""
     random = np.random.default_rng(0)

@@ -413,7 +413,7 @@ ELSEWHERE = {
     **dict.fromkeys(
         "tensor as_tensor empty zeros ones full empty_strided empty_like zeros_like ones_like full_like new_empty new_zeros "
         "new_empty_strided logspace scalar_tensor asarray fill "
-        "new_ones new_full new_tensor arange linspace eye from_numpy frombuffer from_dlpack numpy item tolist".split(),
+        "new_ones new_full new_tensor arange linspace eye from_numpy frombuffer from_dlpack to_device numpy item tolist".split(),
         "makes a tensor, or something else of one",
     ),
     # what a tensor says about itself
