@@ -15,6 +15,7 @@ std::vector<Op> complex_rows();      // ops_complex.cpp
 std::vector<Op> pointwise_rows();    // ops_pointwise.cpp
 std::vector<Op> reduction_rows();    // ops_reduce.cpp
 std::vector<Op> scan_rows();         // ops_scan.cpp
+std::vector<Op> fft_rows();          // ops_fft.cpp
 std::vector<Op> sorting_rows();      // ops_sort.cpp
 std::vector<Op> shape_rows();        // ops_shape.cpp
 std::vector<Op> copy_rows();         // ops_copy.cpp

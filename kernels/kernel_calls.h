@@ -77,6 +77,18 @@ struct ScanCall {
   StreamHandle stream = {};
 };
 
+// out[o, :, j] = scale * the Fourier transform of x[o, :, j]; dense arrays of outer x n x inner. Real and ToReal, which
+// have n real numbers on one side and n / 2 + 1 complex ones on the other, have an inner of 1.
+struct FftCall {
+  enum Kind : uint8_t { Forward, Inverse, Real, ToReal } kind = Forward;
+  DType dtype = DType::C64;          // of the complex side
+  int64_t outer = 1, n = 1, inner = 1;
+  double scale = 1;
+  const void* x = nullptr;
+  void* out = nullptr;               // may be x, of a complex transform
+  StreamHandle stream = {};
+};
+
 // ---- moves -------------------------------------------------------------------------------------------------
 struct CopyCall {                    // out = in, converted; any strides
   Operand in = {}, out = {};

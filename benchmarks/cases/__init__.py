@@ -45,7 +45,7 @@ class Case:
 
 def all_cases() -> list[Case]:
     """Every case, in the order in which they run."""
-    from cases import exchange, imports, large, matmul, small, training
+    from cases import exchange, fourier, imports, large, matmul, small, training
 
-    modules = (small, large, matmul, training, exchange, imports)
+    modules = (small, large, matmul, fourier, training, exchange, imports)
     return [case for module in modules for case in module.cases()]

@@ -7,6 +7,7 @@ namespace bolide::inline BOLIDE_ISA {
 
 #define KERNEL(name, Call) void name(const Call&);
 #define CPU_KERNEL(name, Call)
+#define CPU_ISA_KERNEL(name, Call)
 #include "kernels/kernels.def"
 
 }  // namespace bolide::inline BOLIDE_ISA

@@ -11,6 +11,7 @@ namespace {
 constexpr Kernels kKernels = {
 #define KERNEL(name, Call) .name = name,
 #define CPU_KERNEL(name, Call)
+#define CPU_ISA_KERNEL(name, Call)
 #include "kernels/kernels.def"
 };
 

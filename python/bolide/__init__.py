@@ -36,6 +36,7 @@ _LAZY = {
     "cuda": None,
     "datasets": None,
     "einsum": "bolide._products",
+    "fft": None,
     "finfo": "bolide._dtype_info",
     "iinfo": "bolide._dtype_info",
     "get_printoptions": "bolide._printing",

@@ -9,6 +9,7 @@ import math
 
 import numpy as np
 import op_oracles as oracle
+import op_rows_fft
 import op_rows_linalg
 import op_rows_places
 import op_rows_products
@@ -422,6 +423,7 @@ ALL = (
     + SPECIAL_ONLY
     + REDUCTIONS
     + SCAN_ROWS
+    + op_rows_fft.ALL
     + op_rows_sort.ALL
     + op_rows_products.ALL
     + op_rows_linalg.ALL

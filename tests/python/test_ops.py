@@ -15,6 +15,7 @@ import bolide
 import harness
 import numpy as np
 import op_rows
+import op_rows_fft
 import op_rows_linalg
 import op_rows_sort
 import pytest
@@ -33,6 +34,7 @@ EXCEPTIONS = {
     "cuda": {
         **dict.fromkeys(WITHOUT_SORT, "sort and search have no CUDA kernel yet"),
         **dict.fromkeys(op_rows_linalg.ON_LAPACK, "LAPACK has no CUDA kernel yet"),
+        **{row.name: "the transforms have no CUDA kernel yet" for row in op_rows_fft.ALL},
     }
 }.get(DEVICE, {})
 DISAGREEMENTS = {}
