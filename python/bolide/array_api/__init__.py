@@ -69,7 +69,7 @@ from bolide import (
 from bolide import bitwise_not as bitwise_invert
 from bolide import neg as negative
 from bolide import sgn as sign
-from bolide.array_api import fft
+from bolide.array_api import fft, linalg
 from bolide.array_api._creation import (
     arange,
     asarray,
