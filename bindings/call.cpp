@@ -89,18 +89,22 @@ bool bind(const Signature& s, Bound& b, PyObject* self, PyObject* const* args, P
     return error("[%s] expected at most %d positional arguments, got %d.", s.positional - at, int(given));
   }
   for (Py_ssize_t i = 0; i < given; i++) b.slots[at++] = args[i];
+  auto fill = [&](int i) { return (b.slots[i] = s.defaults[i]) || (b.packed && i == s.variadic); };
+  if (!keywords) [[likely]] {
+    for (int i = at; i < s.count; i++)
+      if (!fill(i)) return error("[%s] expected argument '%U', got none.", s.names[i]);
+    return true;
+  }
   for (int i = at; i < s.count; i++) b.slots[i] = nullptr;
-  for (Py_ssize_t k = 0, n = keywords ? PyTuple_GET_SIZE(keywords) : 0; k < n; k++) {
+  for (Py_ssize_t k = 0, n = PyTuple_GET_SIZE(keywords); k < n; k++) {
     PyObject* name = PyTuple_GET_ITEM(keywords, k);
     const int i = place_of(s, name);
     if (i == s.count) return error("[%s] expected arguments of the signature, got an unknown one, '%U'.", name);
     if (b.slots[i] || (b.packed && i == s.variadic)) return error("[%s] expected '%U' once, got it twice.", name);
     b.slots[i] = values[k];
   }
-  for (int i = at; i < s.count; i++) {
-    if (b.slots[i] || (b.slots[i] = s.defaults[i]) || (b.packed && i == s.variadic)) continue;
-    return error("[%s] expected argument '%U', got none.", s.names[i]);
-  }
+  for (int i = at; i < s.count; i++)
+    if (!b.slots[i] && !fill(i)) return error("[%s] expected argument '%U', got none.", s.names[i]);
   return true;
 }
 

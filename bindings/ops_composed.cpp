@@ -31,8 +31,10 @@ Tensor masked_fill(const Tensor& x, const Tensor& mask, const Arg& value) {
         [&] { return value.tensor->sizes().text(); });
   Scalar number;
   Tensor made;  // the value in x's dtype, where promotion would change that of x
-  if (value.tensor) made = to(*value.tensor, x.dtype());
-  else {
+  if (value.tensor) {
+    if (value.tensor->device().is_cpu()) fitting("masked_fill", item(*value.tensor), x.dtype());
+    made = to(*value.tensor, x.dtype());
+  } else {
     number = fitting("masked_fill", value.scalar, x.dtype());
     if (promote(x.dtype(), number.default_dtype()) != x.dtype()) made = full({}, number, {x.dtype(), x.device()});
   }
@@ -64,14 +66,18 @@ Arg without_sign(const Arg& a, Tensor& made) {  // with slope 1 at 0, unlike abs
   if (!a.tensor)
     return a.scalar.kind == Scalar::Float || a.scalar.beyond ? Arg(std::abs(a.scalar.real))
                                                              : Arg(std::abs(a.scalar.integer));
-  return Arg(made = where(Arg(lt(a, 0)), Arg(neg(a)), a));
+  return Arg(made = where(Arg(signbit(*a.tensor)), Arg(neg(a)), a));
 }
-Tensor fmod(const Arg& a, const Arg& b) {
+Tensor fmod(const Arg& given_a, const Arg& given_b) {
+  Tensor kept[2];
+  const Arg pair[] = {given_a, given_b};
+  const DType dtype = promoted(pair);
+  const Arg a = narrowed(given_a, dtype, kept[0]), b = narrowed(given_b, dtype, kept[1]);
   if (is_floating(a) || is_floating(b)) {  // exact: a remainder moved by b would be rounded
     Tensor made[2];
     const Tensor rest = remainder(without_sign(a, made[0]), without_sign(b, made[1]));
-    if (!a.tensor) return a.scalar.real < 0 ? neg(Arg(rest)) : rest;
-    return a.tensor->dtype() == DType::Bool ? rest : where(Arg(lt(a, 0)), Arg(neg(Arg(rest))), rest);
+    if (!a.tensor) return std::signbit(a.scalar.real) ? neg(Arg(rest)) : rest;
+    return a.tensor->dtype() == DType::Bool ? rest : where(Arg(signbit(*a.tensor)), Arg(neg(Arg(rest))), rest);
   }
   const Tensor rest = remainder(a, b);  // with the sign of b; moved to that of a
   const Tensor other_sign = logical_and(Arg(ne(Arg(rest), 0)), Arg(ne(Arg(lt(a, 0)), Arg(lt(b, 0)))));
@@ -94,14 +100,17 @@ Arg bound(const char* op, const Tensor& x, const Arg& b) {
   const DType dtype = promoted(both);
   return is_integer(dtype) ? Arg(fitting(op, b.scalar, dtype)) : b;
 }
+Tensor or_nan(const Tensor& chosen, const Arg& b) {  // a bound of NaN is the result
+  return is_floating(b) ? logical_or(Arg(chosen), Arg(ne(b, b))) : chosen;
+}
 Tensor clamp_min(const Tensor& x, const Arg& low) {
   const Arg b = bound("clamp_min", x, low);
-  return where(Arg(lt(x, b)), b, x);
+  return where(Arg(or_nan(lt(x, b), b)), b, x);
 }
 void clamp_min_(const Tensor& x, const Arg& low) { copy_(x, clamp_min(x, low)); }
 Tensor clamp_max(const Tensor& x, const Arg& high) {
   const Arg b = bound("clamp_max", x, high);
-  return where(Arg(gt(x, b)), b, x);
+  return where(Arg(or_nan(gt(x, b), b)), b, x);
 }
 void clamp_max_(const Tensor& x, const Arg& high) { copy_(x, clamp_max(x, high)); }
 

@@ -9,6 +9,8 @@
 
 namespace bolide::python {
 
+Tensor signbit(const Tensor& x) { return is_float(x.dtype()) ? lt(copysign(1.0, detach(x)), 0) : lt(x, 0); }
+
 void write_in_place(const Tensor& self, const Tensor& result) {
   check_castable("in-place", result.dtype(), self.dtype());
   copy_(self, result);
@@ -33,7 +35,6 @@ Tensor frac(const Tensor& x) {
   check_floating("frac", x);
   return sub(x, trunc(x));
 }
-Tensor signbit(const Tensor& x) { return is_float(x.dtype()) ? lt(copysign(1.0, detach(x)), 0) : lt(x, 0); }
 Tensor heaviside(const Tensor& x, const Tensor& values) {
   check_one_dtype("heaviside", x, values);
   return where(eq(x, 0), detach(values), to(gt(x, 0), x.dtype()));

@@ -60,31 +60,32 @@ Tensor cross(const Tensor& a, const Tensor& b, std::optional<int64_t> dim) {
 }
 
 // ---- beta * x + alpha * product ------------------------------------------------------------------------------
-Tensor scaled(const Tensor& x, const Scalar& s) {
+Tensor scaled(const char* op, const Tensor& x, const Scalar& s) {
   if (s.kind <= Scalar::Int && s.integer == 1) return x;
-  return mul(x, is_integer(x.dtype()) && s.kind == Scalar::Float ? Scalar(int64_t(s.real)) : s);  // of x's dtype
+  const bool whole = is_integer(x.dtype()) && s.kind == Scalar::Float;  // the number is taken in x's dtype
+  return mul(x, whole ? Scalar(int64_t(fitting(op, s, x.dtype()).real)) : s);
 }
-Tensor sum_of(const Tensor& x, const Tensor& product, const Scalar& beta, const Scalar& alpha) {
+Tensor sum_of(const char* op, const Tensor& x, const Tensor& product, const Scalar& beta, const Scalar& alpha) {
   const Tensor wide = expand(x, product.sizes());
   const bool unread = beta.real == 0 && beta.imaginary == 0;  // NaN in x included
-  return unread ? scaled(product, alpha) : add(scaled(wide, beta), scaled(product, alpha));
+  return unread ? scaled(op, product, alpha) : add(scaled(op, wide, beta), scaled(op, product, alpha));
 }
 Tensor addmm(const Tensor& x, const Tensor& a, const Tensor& b, const Scalar& beta, const Scalar& alpha) {
-  return sum_of(x, mm(a, b), beta, alpha);
+  return sum_of("addmm", x, mm(a, b), beta, alpha);
 }
 Tensor baddbmm(const Tensor& x, const Tensor& a, const Tensor& b, const Scalar& beta, const Scalar& alpha) {
-  return sum_of(x, bmm(a, b), beta, alpha);
+  return sum_of("baddbmm", x, bmm(a, b), beta, alpha);
 }
 Tensor addmv(const Tensor& x, const Tensor& a, const Tensor& v, const Scalar& beta, const Scalar& alpha) {
   check_matrix_vector("addmv", a, v);
-  return sum_of(x, matmul(a, v), beta, alpha);
+  return sum_of("addmv", x, matmul(a, v), beta, alpha);
 }
 Tensor addbmm(const Tensor& x, const Tensor& a, const Tensor& b, const Scalar& beta, const Scalar& alpha) {
-  return sum_of(x, to(sum(bmm(a, b), Dims{0}), a.dtype()), beta, alpha);
+  return sum_of("addbmm", x, to(sum(bmm(a, b), Dims{0}), a.dtype()), beta, alpha);
 }
 Tensor addr(const Tensor& x, const Tensor& a, const Tensor& b, const Scalar& beta, const Scalar& alpha) {
   check_vectors("addr", a, b);
-  return sum_of(x, outer(a, b), beta, alpha);
+  return sum_of("addr", x, outer(a, b), beta, alpha);
 }
 
 Tensor einsum_of(std::string_view equation, const TensorList& operands) { return einsum(equation, operands); }

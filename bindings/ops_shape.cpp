@@ -181,8 +181,8 @@ Tensor repeat_numbers(const Tensor& repeats, std::optional<int64_t> output_size)
 
 static std::vector<Op> view_rows() {
   return {
-      op<&view_as_dtype, &view_dims>(
-          "view", "input, dtype | input, shape...",
+      op<&view_dims, &view_as_dtype>(
+          "view", "input, shape... | input, dtype",
           "The same elements with other sizes, without a copy; one -1 is inferred.\n\nRaises: ShapeError if "
           "the sizes do not fit, or the strides allow no view (reshape() copies then).\n"
           "With a dtype: the same bytes as elements of it, without a gradient.\n"

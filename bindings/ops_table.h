@@ -32,4 +32,6 @@ std::vector<Op> pickling_rows();     // pickling.cpp
 // "float32, float64": a set of dtypes, for docstrings.
 std::string dtypes_text(unsigned set);
 
+Tensor signbit(const Tensor& x);  // also where a gradient depends on the sign of zero
+
 }  // namespace bolide::python

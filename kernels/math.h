@@ -315,6 +315,11 @@ template <class T>
 inline constexpr bool kIsNumber<Num<T>> = true;
 template <class X>
 concept Numeric = kIsNumber<X>;
+// From whichever end is nearer, so that weights of 0 and 1 give the ends themselves.
+template <Numeric N>
+BOLIDE_FN N lerp(N start, N end, N weight) {
+  return select(abs(weight) < 0.5, start + weight * (end - start), end - (1 - weight) * (end - start));
+}
 
 // Of logsumexp: where the largest is infinite, exp(inf - inf) must not become NaN.
 template <Numeric X>

@@ -94,14 +94,15 @@ Tensor detach(const Tensor& x) { return alias(x); }
 
 void copy_(const Tensor& self, const Tensor& source) {
   const bool recorded = is_differentiable(self.dtype()) && wants_grad({&self, &source});
-  check_inplace("copy_", self, recorded);
+  const bool same = self->storage.get() == source->storage.get() && self.data() == source.data() &&
+                    self.sizes() == source.sizes() && self.strides() == source.strides() &&
+                    self.dtype() == source.dtype();
+  if (same) check_not_leaf("copy_", self, recorded);  // nothing is written
+  else check_inplace("copy_", self, recorded);
   if (broadcast_sizes("copy_", self.sizes(), source.sizes()) != self.sizes())
     raise(ErrorKind::Shape, "copy_", str("a source that broadcasts to ", self.sizes().text()), source.sizes().text());
   Tensor from = source;
-  const bool overlap = may_overlap(self, source);
-  const bool same = overlap && self.data() == source.data() && self.sizes() == source.sizes() &&
-                    self.strides() == source.strides() && self.dtype() == source.dtype();
-  if (overlap && !same) {
+  if (!same && may_overlap(self, source)) {
     from = empty(source.sizes(), {source.dtype(), source.device()});
     copy_values(from, source);
   }

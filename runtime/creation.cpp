@@ -49,7 +49,8 @@ Tensor arange(const Scalar& start, const Scalar& end, const Scalar& step, std::o
   for (const Scalar* s : {&start, &end, &step}) {
     if (s->kind == Scalar::Float) whole = false;
     if (s->beyond) raise_beyond("arange", *s);
-    check(s->kind != Scalar::Complex && std::isfinite(s->real), ErrorKind::Shape, "arange", "finite real numbers",
+    const bool valid = s == &step ? !std::isnan(s->real) : std::isfinite(s->real);
+    check(s->kind != Scalar::Complex && valid, ErrorKind::Shape, "arange", "finite real numbers",
           [&] { return str(s->real); });
   }
   check(step.real != 0, ErrorKind::Shape, "arange", "a step that is not 0", [] { return std::string("0"); });
@@ -72,7 +73,7 @@ Tensor arange(const Scalar& start, const Scalar& end, const Scalar& step, std::o
   ArangeCall call;
   call.start = start.real, call.step = step.real;
   call.integer_start = whole ? start.integer : int64_t(start.real);
-  call.integer_step = whole ? step.integer : int64_t(step.real);
+  call.integer_step = whole ? step.integer : std::isfinite(step.real) ? int64_t(step.real) : 0;
   if (!whole && !is_float(type)) {  // fractions are cut off one by one
     Tensor exact = empty({count}, {DType::F64, device});
     run_arange(call, exact);

@@ -20,7 +20,11 @@ class Dims {
   Dims(std::initializer_list<int64_t> values) : Dims(int(values.size())) {
     std::copy(values.begin(), values.end(), begin());
   }
-  Dims(const Dims& o) { copy(o); }
+  Dims(const Dims& o) {
+    if (o.heap_) [[unlikely]]
+      copy(o);
+    else rank_ = o.rank_, copy_inline(o);
+  }
   Dims(Dims&& o) noexcept { take(o); }
   Dims& operator=(const Dims& o) {
     if (this != &o) copy(o);
@@ -75,9 +79,14 @@ class Dims {
   }
   Dims contiguous_strides() const {
     Dims strides(rank_);
-    int64_t n = 1;
-    for (int i = rank_; i-- > 0; n *= std::max<int64_t>(data()[i], 1)) strides[i] = n;
+    strides.set_contiguous(*this);
     return strides;
+  }
+  void set_contiguous(const Dims& sizes) {  // as strides, of the same rank
+    const int64_t* from = sizes.data();
+    int64_t* to = data();
+    int64_t n = 1;
+    for (int i = rank_; i-- > 0; n *= std::max<int64_t>(from[i], 1)) to[i] = n;
   }
   std::string text() const {  // "[2, 3]"
     std::string out = "[";

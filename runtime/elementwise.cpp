@@ -22,6 +22,7 @@ struct Prepared {
   const Tensor* model = nullptr;  // the first tensor
   bool flat = true;           // all tensors alike in sizes and strides, dense: one dimension will do
   bool far = false;           // some number is an integer that the computation's integers do not hold
+  bool wide = false;          // some operand is of integers that dtype does not hold
 };
 
 [[noreturn]] void refuse_dtype(const OpInfo& info, DType dtype) {
@@ -37,8 +38,18 @@ bool keeps(DType dtype, const Scalar& s) {  // does this number leave the dtype 
                                                               : is_complex(dtype));
 }
 
+// An operand that does not count in promotion may be of integers that the result's dtype has no place for.
+bool is_wide(const Arg& a, DType dtype) {
+  if (a.tensor) return promote(a.tensor->dtype(), dtype) != dtype;
+  return a.scalar.kind == Scalar::Int && !a.scalar.beyond && wrapped(a.scalar.integer, dtype) != a.scalar.integer;
+}
+
 }  // namespace
 
+Arg narrowed(const Arg& a, DType dtype, Tensor& made) {
+  if (!is_integer(dtype) || !is_wide(a, dtype)) return a;
+  return a.tensor ? Arg(made = to(*a.tensor, dtype)) : Arg(Scalar(wrapped(a.scalar.integer, dtype)));
+}
 DType promoted(std::span<const Arg> in) {
   Promotion promotion;
   for (const Arg& a : in) {
@@ -50,17 +61,34 @@ DType promoted(std::span<const Arg> in) {
 
 namespace {
 
-DType promote_inputs(ElementwiseOp op, std::span<const Arg> in) {
+DType promote_inputs(ElementwiseOp op, std::span<const Arg> in, bool& uniform) {
   const size_t first = op == ElementwiseOp::where;  // the condition does not count, nor do parameters
   const size_t end = in.size() - size_t(op_info(op).scalars);
   const Tensor* t = in[first].tensor;
-  bool uniform = t != nullptr;
+  uniform = t != nullptr;
   for (size_t i = first + 1; i < end && uniform; i++)
     uniform = in[i].tensor ? in[i].tensor->dtype() == t->dtype() : keeps(t->dtype(), in[i].scalar);
   if (uniform) [[likely]]
     return t->dtype();
   return promoted(in.subspan(first, end - first));
 }
+
+// The operands that wrap around: not parameters, and not an exponent.
+std::span<const Arg> operands(ElementwiseOp op, std::span<const Arg> in) {
+  return op == ElementwiseOp::pow ? in.first(0) : in.first(in.size() - size_t(op_info(op).scalars));
+}
+struct Narrowed {  // all of them as dtype has them; where() refuses numbers that do not fit, as PyTorch does
+  Tensor tensors[3];
+  Arg args[3] = {0, 0, 0};
+  bool any = false;
+  Narrowed(ElementwiseOp op, std::span<const Arg> in, DType dtype) {
+    for (size_t i = 0; i < in.size(); i++) {
+      any |= is_wide(in[i], dtype);
+      args[i] = op == ElementwiseOp::where && !in[i].tensor ? Arg(fitting("where", in[i].scalar, dtype))
+                                                            : narrowed(in[i], dtype, tensors[i]);
+    }
+  }
+};
 
 bool is_far(std::span<const Arg> in, Compute compute) {
   if (compute != Compute::I32 && compute != Compute::I64) return false;
@@ -72,8 +100,10 @@ bool is_far(std::span<const Arg> in, Compute compute) {
 
 Prepared prepare(ElementwiseOp op, const OpInfo& info, std::span<const Arg> in) {
   Prepared p{};
+  bool numbers = false, uniform;
   for (const Arg& a : in) {
     if (!a.tensor) {
+      numbers = true;
       p.far |= a.scalar.kind == Scalar::Int && (a.scalar.beyond || a.scalar.integer != int32_t(a.scalar.integer));
       continue;
     }
@@ -91,7 +121,7 @@ Prepared prepare(ElementwiseOp op, const OpInfo& info, std::span<const Arg> in) 
       raise(ErrorKind::Runtime, info.name, "all tensors on one device",
             str(name_of(p.device), " and ", name_of(t.device())));
   }
-  p.dtype = promote_inputs(op, in);
+  p.dtype = promote_inputs(op, in, uniform);
   if (!contains(info.dtypes, p.dtype)) [[unlikely]] {
     const bool becomes_float = info.result == Result::floating || (info.result == Result::real && !(info.dtypes & Int));
     if (!becomes_float || !contains(IntBool, p.dtype)) refuse_dtype(info, p.dtype);
@@ -105,6 +135,9 @@ Prepared prepare(ElementwiseOp op, const OpInfo& info, std::span<const Arg> in) 
           "Make the base floating-point.");
   if (p.far) [[unlikely]]
     p.far = is_far(in, compute_type(p.dtype));
+  if ((!uniform || numbers) && is_integer(p.dtype))
+    for (const Arg& a : operands(op, in))  // a comparison takes numbers as they are
+      p.wide |= (a.tensor || info.result != Result::boolean) && is_wide(a, p.dtype);
   return p;
 }
 
@@ -342,6 +375,8 @@ Tensor elementwise(ElementwiseOp op, std::span<const Arg> in) {
   const Prepared p = prepare(op, info, in);
   if (p.far && info.result == Result::boolean) [[unlikely]]
     return elementwise(op, std::span(WithInfinities(in).args, in.size()));
+  if (p.wide) [[unlikely]]
+    return elementwise(op, std::span(Narrowed(op, in, p.dtype).args, in.size()));
   Tensor out;
   if (p.model && p.flat) [[likely]]
     out = empty_like(*p.model, p.out_dtype);
@@ -359,9 +394,13 @@ void elementwise_(ElementwiseOp op, const Tensor& self, std::span<const Arg> oth
   std::vector<Arg> in{self};
   in.insert(in.end(), others.begin(), others.end());
   check_inputs(info, in);
+  if (info.result == Result::boolean) return copy_(self, elementwise(op, in));  // in self's dtype
   const bool recorded = should_record(info, in, self.dtype());
   check_inplace(info.name, self, recorded);
   const Prepared p = prepare(op, info, in);
+  if (p.wide) [[unlikely]]
+    if (const Narrowed narrowed(op, others, p.dtype); narrowed.any)  // else it is self, of fewer dimensions: refused below
+      return elementwise_(op, self, std::span(narrowed.args, others.size()));
   if (info.result == Result::real && is_complex(self.dtype()))
     raise(ErrorKind::Runtime, info.name, "a real tensor to change in place", name_of(self.dtype()));
   check_result(info, in, p, self);
@@ -388,12 +427,15 @@ void elementwise_out(ElementwiseOp op, const Tensor& out, std::span<const Arg> i
   for (int k = 0; k < info.arity && grad_enabled(); k++)
     if (info.differentiable[k] && in[k].tensor && in[k].tensor->requires_grad())
       raise(ErrorKind::Runtime, info.name, "out= with tensors that do not require grad", "one that does");
-  if (prepare(op, info, in).far && info.result == Result::boolean) [[unlikely]]
+  const Prepared first = prepare(op, info, in);
+  if (first.far && info.result == Result::boolean) [[unlikely]]
     return elementwise_out(op, out, std::span(WithInfinities(in).args, in.size()));
   const Dims sizes = common_sizes(info, in);
   for (const Arg& a : in)  // what is read and written keeps its shape
     if (a.tensor && a.tensor->same(out) && sizes != out.sizes())
       raise(ErrorKind::Shape, info.name, str("an output of the broadcast shape ", sizes.text()), out.sizes().text());
+  if (first.wide) [[unlikely]]
+    return elementwise_out(op, out, std::span(Narrowed(op, in, first.dtype).args, in.size()));
   Tensor copies[3];
   protect(out, in, copies, sizes != out.sizes());
   const Prepared p = prepare(op, info, in);

@@ -71,7 +71,7 @@ Tensor basic_view(const Tensor& x, std::span<const Key> keys) {
       const Range r = range_of(k, size);
       int64_t wide;
       keep(r.length, __builtin_mul_overflow(stride, r.step, &wide) ? stride : wide);  // else there is but one element
-      offset += r.length ? r.first * stride : 0;
+      offset = part_offset(offset, r.first, stride);
     }
     dim++;
   }
@@ -141,6 +141,10 @@ Tensor index(const Tensor& x, std::span<const Key> keys) {
 void index_put_(const Tensor& x, std::span<const Key> keys, const Tensor& value, bool accumulate) {
   const Resolved r = resolve(x, keys);
   const Tensor source = value.device() == x.device() ? value : to(value, {}, x.device());
+  // One element through masks alone is taken as a number, which has to fit.
+  if (r.has_tensor && value.numel() == 1 && value.dtype() != x.dtype() && value.device().is_cpu() &&
+      std::all_of(keys.begin(), keys.end(), [](const Key& k) { return k.kind == Key::Index && is_mask(k.index); }))
+    fitting("index_put_", item(value), x.dtype());
   if (r.has_tensor) return put_selected("index_put_", r.view, r.selection, source, accumulate);
   Tensor given = accumulate ? add(r.view, source) : source;
   while (given.rank() > r.view.rank() && given.size(0) == 1) given = squeeze(given, Dims{0});

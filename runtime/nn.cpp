@@ -5,6 +5,7 @@
 #include "runtime/backend.h"
 #include "runtime/ops.h"
 #include "runtime/random.h"
+#include "runtime/view_support.h"
 
 namespace bolide {
 namespace {
@@ -205,10 +206,10 @@ namespace {
 // The kernel works on the last dimension of dense rows; another dimension is brought there and back.
 Tensor softmax_of(const char* op, const Tensor& input, int64_t dim, std::optional<DType> dtype, bool log) {
   const Tensor x = dtype ? to(input, *dtype) : input;
-  check_float(op, x);
   const int d = wrap_dim(op, dim, x.rank());
-  if (x.rank() == 0) return reshape(softmax_of(op, reshape(x, {1}), 0, {}, log), {});
-  if (d != x.rank() - 1) return transpose(softmax_of(op, transpose(x, d, -1), -1, {}, log), d, -1);
+  check_float(op, x);
+  if (x.rank() == 0) return as_own(reshape(softmax_of(op, reshape(x, {1}), 0, {}, log), {}));
+  if (d != x.rank() - 1) return as_own(transpose(softmax_of(op, transpose(x, d, -1), -1, {}, log), d, -1));
   Tensor y = empty(x.sizes(), {x.dtype(), x.device()}), dense;
   {
     GradMode off(false);

@@ -401,12 +401,13 @@ void check_not_leaf(const char* op, const Tensor& t, bool recorded) {
           "an inference tensor outside of it",
           "Inplace update to inference tensor outside InferenceMode is not allowed; make a clone() of it first.");
   if (!grad_enabled() || inference_enabled()) return;
-  const AutogradMeta* meta = t->base ? t->base->autograd : t->autograd;
+  const AutogradMeta *own = t->autograd, *meta = t->base ? t->base->autograd : own;
   const bool wanted = recorded || (meta && (meta->requires_grad || meta->grad_fn));
   if (t->view_kind != ViewKind::Normal && wanted) [[unlikely]]
     refuse_view(op, t, false);
-  // A view keeps its history where the leaf no longer requires grad.
-  const bool leaf = meta && !meta->grad_fn && (meta->requires_grad || (t->base && t->autograd && t->autograd->grad_fn));
+  // A view keeps its history where the leaf no longer requires grad, and may be a leaf itself.
+  const bool leaf = !(meta && meta->grad_fn) && ((meta && meta->requires_grad) ||
+                                                 (t->base && own && (own->requires_grad || own->grad_fn)));
   if (leaf) [[unlikely]]
     raise(ErrorKind::Runtime, op, "a tensor that is not a leaf of a graph",
           t->base ? "a view of a leaf that requires grad" : "a leaf that requires grad",

@@ -29,6 +29,8 @@ struct Arg {
   Arg(int64_t v) : scalar(v) {}
 };
 BOLIDE_API DType promoted(std::span<const Arg> in);  // the dtype that these compute in together
+// An operand of integers that this dtype of integers does not hold, converted: it wraps around. `made` keeps a tensor.
+BOLIDE_API Arg narrowed(const Arg& a, DType dtype, Tensor& made);
 
 // ---- elementwise (elementwise.cpp, op_info.cpp) --------------------------------------------------------------
 struct OpInfo {
@@ -137,8 +139,8 @@ BOLIDE_API void resize_(const Tensor& x, const Dims& sizes);
 BOLIDE_API void set_warning_hook(void (*warn)(const char* text));
 
 // ---- views (views.cpp, parts.cpp) ---------------------------------------------------------------------------------------
-BOLIDE_API Tensor view(const Tensor& x, Dims sizes);                // one -1 is inferred; raises if not possible
-BOLIDE_API Tensor reshape(const Tensor& x, Dims sizes);             // a view where possible
+BOLIDE_API Tensor view(const Tensor& x, const Dims& sizes);         // one -1 is inferred; raises if not possible
+BOLIDE_API Tensor reshape(const Tensor& x, const Dims& sizes);      // a view where possible
 BOLIDE_API Tensor flatten(const Tensor& x, int64_t start_dim = 0, int64_t end_dim = -1);
 BOLIDE_API Tensor unflatten(const Tensor& x, int64_t dim, const Dims& sizes);
 BOLIDE_API Tensor transpose(const Tensor& x, int64_t dim0, int64_t dim1);

@@ -46,6 +46,8 @@ void check_out(const char* op, const Tensor& out, const Dims& sizes, DType dtype
     raise(ErrorKind::Runtime, op, "out= with tensors that do not require grad", "one that does");
   check_castable(op, dtype, out.dtype());
   if (out.device() != device) raise(ErrorKind::Runtime, op, "an out= on " + name_of(device), name_of(out.device()));
+  if (out->inference) check_inplace(op, out);
+  else check_writable(op, out);
   if (out.sizes() != sizes) {
     if (out.numel() && g_warn)
       g_warn(str("[", op, "] expected out= of sizes ", sizes.text(), ", got ", out.sizes().text(),
@@ -53,8 +55,6 @@ void check_out(const char* op, const Tensor& out, const Dims& sizes, DType dtype
                  .c_str());
     resize_(out, sizes);
   }
-  if (out->inference) check_inplace(op, out);
-  else check_writable(op, out);
 }
 
 void write_out(const char* op, const Tensor& out, const Tensor& result) {

@@ -26,7 +26,7 @@ TensorList recorded_parts(const char* name, const Tensor& x, TensorList parts, J
 Tensor part_of(const Tensor& x, int dim, int64_t start, int64_t length) {
   Dims sizes = x.sizes();
   sizes[dim] = length;
-  return make_view(x, sizes, x.strides(), x->offset + (length ? start * x.stride(dim) : 0));
+  return make_view(x, sizes, x.strides(), part_offset(x->offset, start, x.stride(dim)));
 }
 
 }  // namespace
@@ -53,7 +53,7 @@ Tensor slice(const Tensor& x, int64_t dim, int64_t start, int64_t end, int64_t s
   const int64_t first = clamped(start), last = std::max(first, clamped(end));
   Dims sizes = x.sizes(), strides = x.strides();
   sizes[d] = (last - first) / step + ((last - first) % step != 0);
-  const int64_t offset = x->offset + (sizes[d] ? first * strides[d] : 0);
+  const int64_t offset = part_offset(x->offset, first, strides[d]);
   int64_t stride;
   if (!__builtin_mul_overflow(strides[d], step, &stride)) strides[d] = stride;  // else there is but one element
   return recorded(

@@ -50,6 +50,17 @@ Scalar fitting(const char* op, Scalar value, DType dtype) {
   return value;
 }
 
+int64_t wrapped(int64_t value, DType dtype) {
+  switch (dtype) {
+    case DType::Bool: return value != 0;
+    case DType::U8: return uint8_t(value);
+    case DType::I8: return int8_t(value);
+    case DType::I16: return int16_t(value);
+    case DType::I32: return int32_t(value);
+    default: return value;
+  }
+}
+
 DType promote(DType a, DType b) {
   if (a == b) return a;
   if (category(a) > category(b)) std::swap(a, b);  // now b's category is not lower

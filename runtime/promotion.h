@@ -27,6 +27,8 @@ struct Scalar {
   BOLIDE_API DType default_dtype() const;
 };
 
+// An integer as this dtype of integers or bool has it, in two's complement.
+BOLIDE_API int64_t wrapped(int64_t value, DType dtype);
 // For an integer that 64 bits do not hold where one is needed that they do.
 [[noreturn]] BOLIDE_API void raise_beyond(const char* op, const Scalar& s);
 

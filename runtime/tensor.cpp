@@ -41,6 +41,12 @@ void (*g_release_python)(void*) noexcept = nullptr;
 }
 void set_python_release(void (*release)(void*) noexcept) { g_release_python = release; }
 
+TensorImpl::TensorImpl(const Dims& own_sizes, const Dims& own_strides, DType own_dtype, int64_t elements,
+                       Ref<Storage> memory, int64_t start)
+    : dtype(own_dtype), device(memory->device), inference(inference_enabled()), numel(elements), offset(start),
+      data(memory->data + start * item_size(own_dtype)), sizes(own_sizes), strides(own_strides),
+      storage(std::move(memory)) {}
+
 void TensorImpl::destroy(TensorImpl* impl) {
   if (impl->autograd) [[unlikely]] {
     if (impl->autograd->weak && !impl->autograd->weak->forget()) return;
@@ -61,13 +67,7 @@ namespace {
 
 Tensor make_impl(const Dims& sizes, const Dims& strides, DType dtype, int64_t numel, Ref<Storage> storage,
                  int64_t offset) {
-  Tensor t(Ref<TensorImpl>::steal(new TensorImpl));
-  t->dtype = dtype, t->device = storage->device, t->numel = numel, t->offset = offset;
-  t->sizes = sizes, t->strides = strides;
-  t->data = storage->data + offset * item_size(dtype);
-  t->storage = std::move(storage);
-  t->inference = inference_enabled();
-  return t;
+  return Tensor(Ref<TensorImpl>::steal(new TensorImpl(sizes, strides, dtype, numel, std::move(storage), offset)));
 }
 
 // A size or stride of a dimension that has one element does not matter.
@@ -93,14 +93,12 @@ void extent(const char* op, const Dims& sizes, const Dims& strides, int64_t& fir
         [&] { return strides.text(); });
 }
 // Of a shape without elements: products of its sizes need not fit.
-Dims strides_of_nothing(const Dims& sizes) {
-  Dims strides(sizes.rank());
+void set_strides_of_nothing(const Dims& sizes, Dims& strides) {
   int64_t n = 1;
   for (int i = sizes.rank(); i-- > 0;) {
     strides[i] = n;
     if (__builtin_mul_overflow(n, std::max<int64_t>(sizes[i], 1), &n)) n = INT64_MAX;
   }
-  return strides;
 }
 
 }  // namespace
@@ -124,8 +122,10 @@ int64_t checked_numel(const char* op, const Dims& sizes, DType dtype) {
 static Tensor make_empty(const Dims& sizes, DType dtype, Device device) {
   const int64_t n = checked_numel("empty", sizes, dtype);
   if (!device.is_cpu()) check_device(device);
-  return make_impl(sizes, n ? sizes.contiguous_strides() : strides_of_nothing(sizes), dtype, n,
-                   Storage::make(device, size_t(n * item_size(dtype))), 0);
+  Tensor t = make_impl(sizes, sizes, dtype, n, Storage::make(device, size_t(n * item_size(dtype))), 0);
+  if (n) t->strides.set_contiguous(sizes);
+  else set_strides_of_nothing(sizes, t->strides);
+  return t;
 }
 Tensor empty(const Dims& sizes, Options o) { return make_empty(sizes, o.dtype, o.device); }
 

@@ -48,16 +48,16 @@ struct TensorImpl;
 class Tensor;
 
 struct BOLIDE_API TensorImpl : Counted, Pooled {
-  DType dtype = DType::F32;
+  DType dtype;
   Device device;
   bool contiguous = true;
-  bool inference = false;                // made in inference mode: never part of a graph
+  bool inference;                        // made in inference mode: never part of a graph
   bool owns_python = false;              // the tensor keeps `python` alive, not the other way round
   ViewKind view_kind = ViewKind::Normal;
   uint32_t generation = 0;               // of a base: raised when an in-place op gives it a new history;
                                          // of a view: which one of the base its grad_fn belongs to
-  int64_t numel = 0, offset = 0;         // elements
-  char* data = nullptr;                  // of the first element
+  int64_t numel, offset;                 // elements
+  char* data;                            // of the first element
   Dims sizes, strides;
   Ref<Storage> storage;
   Ref<TensorImpl> base;                  // of a view: the tensor that is not a view
@@ -65,6 +65,7 @@ struct BOLIDE_API TensorImpl : Counted, Pooled {
   Ref<VersionCounter> own_version;       // null: the storage's counts
   std::atomic<void*> python{nullptr};    // the live Python object of this tensor, borrowed; for the bindings
 
+  TensorImpl(const Dims& sizes, const Dims& strides, DType dtype, int64_t numel, Ref<Storage> storage, int64_t offset);
   static void destroy(TensorImpl* impl);
 };
 // How the bindings let go of an object that a tensor owned when it died: set once, called on any thread.

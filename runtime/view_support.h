@@ -13,6 +13,19 @@ inline Tensor make_view(const Tensor& x, const Dims& sizes, const Dims& strides,
   return v;
 }
 
+// Where a part that begins at element `first` starts. Of a part without elements it may lie behind the storage; what a
+// stride of a dimension without a second element makes of it must only not overflow.
+inline int64_t part_offset(int64_t offset, int64_t first, int64_t stride) {
+  int64_t at;
+  return __builtin_mul_overflow(first, stride, &at) || __builtin_add_overflow(offset, at, &at) ? offset : at;
+}
+
+// A view of a result that nobody else sees is no view to its user.
+inline Tensor as_own(Tensor v) {
+  v->base = {}, v->view_kind = ViewKind::Normal;
+  return v;
+}
+
 // undo(g): the gradient of x from that of the view.
 template <class Undo>
 Tensor recorded(const char* name, const Tensor& x, Tensor v, Undo undo) {

@@ -7,7 +7,8 @@
 namespace bolide {
 namespace {
 
-Dims inferred(const char* op, Dims sizes, int64_t numel) {
+Dims inferred(const char* op, const Dims& wanted, int64_t numel) {
+  Dims sizes = wanted;
   int unknown = -1;
   int64_t known = 1;
   for (int d = 0; d < sizes.rank(); d++) {
@@ -26,16 +27,22 @@ Dims inferred(const char* op, Dims sizes, int64_t numel) {
   return sizes;
 }
 
-// The strides with which x's storage shows these sizes; false where it cannot without a copy.
+// The strides with which x's storage shows these sizes; false where it cannot without a copy. They are PyTorch's in
+// every dimension, those of one element too.
 bool strides_for(const Tensor& x, const Dims& sizes, Dims& strides) {
-  if (x.is_contiguous() || x.numel() == 0) {
+  const int last = x.rank() - 1;
+  if (x.numel() == 0 && x.sizes() == sizes) {
+    strides = x.strides();
+    return true;
+  }
+  if (x.numel() == 0 || last < 0 || (x.is_contiguous() && x.stride(last) == 1)) {
     strides = sizes.contiguous_strides();
     return true;
   }
   strides.resize(sizes.rank());
   // Blocks of x's dimensions that run evenly, from the last; each has to be filled exactly by new dimensions.
   int to = sizes.rank() - 1;
-  for (int d = x.rank() - 1; d >= 0;) {
+  for (int d = last; d >= 0;) {
     int64_t block = x.size(d), stride = x.stride(d);
     int first = d;
     while (first > 0 && (x.size(first - 1) == 1 || x.stride(first - 1) == stride * block)) block *= x.size(--first);
@@ -47,32 +54,32 @@ bool strides_for(const Tensor& x, const Dims& sizes, Dims& strides) {
     if (filled != block) return false;
     d = first - 1;
   }
-  for (; to >= 0; to--) strides[to] = 1;
-  return true;
+  return to < 0;
 }
 
 Tensor reshaped(const Tensor& x, const Dims& sizes, const Dims& strides) {
-  return recorded("ViewBackward", x, make_view(x, sizes, strides, x->offset),
-                  [from = x.sizes()](const Tensor& g) { return reshape(g, from); });
+  Tensor v = make_view(x, sizes, strides, x->offset);
+  record("ViewBackward", v, {&x}, [&] {
+    return [from = x.sizes()](const Tensor& g, Grads& grads) { grads[0] = reshape(g, from); };
+  });
+  return v;
 }
 
 }  // namespace
 
-Tensor view(const Tensor& x, Dims sizes) {
-  sizes = inferred("view", std::move(sizes), x.numel());
+Tensor view(const Tensor& x, const Dims& wanted) {
+  const Dims sizes = inferred("view", wanted, x.numel());
   Dims strides;
   check(strides_for(x, sizes, strides), ErrorKind::Shape, "view", "a layout that allows it",
         [&] { return str(x.sizes().text(), " with strides ", x.strides().text(), "; use reshape"); });
   return reshaped(x, sizes, strides);
 }
 
-Tensor reshape(const Tensor& x, Dims sizes) {
-  sizes = inferred("reshape", std::move(sizes), x.numel());
+Tensor reshape(const Tensor& x, const Dims& wanted) {
+  const Dims sizes = inferred("reshape", wanted, x.numel());
   Dims strides;
   if (strides_for(x, sizes, strides)) return reshaped(x, sizes, strides);
-  const Tensor y = reshaped(contiguous(x), sizes, sizes.contiguous_strides());
-  y->base = {};  // of a copy that nobody sees: no view
-  return y;
+  return as_own(reshaped(contiguous(x), sizes, sizes.contiguous_strides()));
 }
 
 Tensor flatten(const Tensor& x, int64_t start_dim, int64_t end_dim) {

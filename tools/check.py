@@ -240,6 +240,7 @@ def main():
     for name, problem, seconds in results:
         print(f"{name:12}{'FAILED' if problem else 'passed':8}{seconds:7.0f} s  {problem}".rstrip())
     failed = sum(bool(problem) for _, problem, _ in results)
+    (ROOT / "build").mkdir(exist_ok=True)
     (ROOT / "build" / "check-summary.json").write_text(
         json.dumps([len(results) - failed, failed, 0])
     )

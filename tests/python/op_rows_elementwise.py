@@ -117,7 +117,7 @@ UNARY = [
     unary("isnan", np.isnan, "Any|Complex", complex_extremes=True, result="boolean"),
     unary("isinf", np.isinf, "Any|Complex", complex_extremes=True, result="boolean"),
     unary("isfinite", np.isfinite, "Any|Complex", complex_extremes=True, result="boolean"),
-    unary("logical_not", np.logical_not, "Any|Complex", complex_extremes=True, result="boolean"),
+    unary("logical_not", np.logical_not, "Any|Complex", complex_extremes=True, result="boolean", inplace=True),
     unary("invert", np.invert, "IntBool", inplace=True, aliases=("bitwise_not",)),
     unary("leaky_relu", lambda x, negative_slope=0.01: np.where(x > 0, x, negative_slope * x),
           more=with_arguments({"negative_slope": 0.3}), **SLOPE),
@@ -133,8 +133,8 @@ def shift(function):
     return lambda a, b: function(a, b, 64)
 
 
-COMPARE = {"result": "boolean", "dtypes": "Any"}
-EQUAL = {"result": "boolean", "dtypes": "Any|Complex"}
+COMPARE = {"result": "boolean", "dtypes": "Any", "inplace": True}
+EQUAL = {"result": "boolean", "dtypes": "Any|Complex", "inplace": True}
 BINARY = [
     binary("add", oracle.add, "Any|Complex", inplace=True, **SLOPES),
     binary("sub", np.subtract, "Number|Complex", inplace=True, aliases=("subtract",), **SLOPES),

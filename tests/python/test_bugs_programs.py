@@ -224,3 +224,127 @@ def test_indices_of_nothing():
         bolide.zeros(0, 3, **ON).amax(0)
     with pytest.raises(bolide.ShapeError):
         x.unflatten(0, ())
+
+
+# ---- found by later programs -----------------------------------------------------------------------
+
+
+def test_a_wider_0d_tensor_wraps_around():
+    x, far = bolide.tensor([44, 200], dtype=bolide.uint8, **ON), bolide.tensor(300, **ON)
+    assert (x == far).tolist() == [True, False]
+    assert bolide.maximum(x, far).tolist() == [44, 200]
+    assert bolide.add(x, far, out=bolide.zeros(2, dtype=bolide.uint8, **ON)).tolist() == [88, 244]
+    assert (x / far).tolist() == pytest.approx([44 / 300, 200 / 300])  # in float32, where it fits
+    x //= bolide.tensor(-7, **ON)
+    assert x.tolist() == [0, 0]
+    single = bolide.tensor(5, **ON)
+    with pytest.raises(RuntimeError, match=r"\[bitwise_or\]"):
+        single |= bolide.zeros(1, 4, dtype=bolide.int32, **ON)
+
+
+def test_a_number_that_does_not_fit_wraps_around():
+    x = bolide.tensor([1, 100], dtype=bolide.uint8, **ON)
+    assert (
+        (x // -200).tolist() == [0, 1]
+        and (x % -7).tolist() == [1, 100]
+        and (-1 - x).tolist() == [254, 155]
+    )
+    with pytest.raises(RuntimeError, match="fits uint8"):
+        bolide.where(x > 1, x, 300)
+    assert bolide.fmod(x, -57).tolist() == [1, 100] and bolide.div(
+        x, -200, rounding_mode="trunc"
+    ).tolist() == [0, 1]
+    assert (x > -1).tolist() == [True, True] and (x == 257).tolist() == [False, False]  # as it is
+    assert (x.to(bolide.int8) // 200).tolist() == [-1, -2]
+    assert (x.to(bolide.int8) ** 9).tolist() == [1, 0]
+
+
+def test_zero_has_the_sign_of_the_dividend_in_fmod_and_of_the_quotient():
+    for dtype in (bolide.float16, bolide.float32, bolide.float64):
+        a, b = numbers(-0.0, -1, 0, -0.0).to(dtype), numbers(1, 0.5, -float("inf"), -2).to(dtype)
+        assert str(bolide.fmod(a, b).tolist()) == "[-0.0, -0.0, 0.0, -0.0]"
+        assert str((a // b).tolist()) == "[-0.0, -2.0, -0.0, 0.0]"
+
+
+def test_a_bound_of_nan_is_the_result():
+    x, low = bolide.tensor([1, 0], dtype=bolide.int32, **ON), numbers(float("nan"), 2.0)
+    for bounded in (x.clamp_min(low), x.clamp_max(low * 0), x.clamp_min(float("nan"))):
+        assert bounded.isnan().tolist()[0]
+    assert x.clamp_min(low).tolist()[1] == 2
+
+
+def test_arange_with_an_infinite_step_is_empty():
+    assert bolide.arange(-2, 1, float("inf"), **ON).tolist() == []
+    with pytest.raises(RuntimeError, match="finite"):
+        bolide.arange(-2, 1, float("nan"), **ON)
+
+
+def test_one_element_through_a_mask_has_to_fit():
+    x, mask = bolide.zeros(2, dtype=bolide.uint8, **ON), bolide.tensor([True, False], **ON)
+    for value in (300.0, -1.0, float("nan")):
+        with pytest.raises(RuntimeError, match="fits uint8"):
+            x.masked_fill_(mask, bolide.tensor(value))
+        with pytest.raises(RuntimeError, match="fits uint8"):
+            x[mask] = bolide.tensor([value])
+    x[mask] = bolide.tensor(-1)
+    assert x.tolist() == [255, 0]
+
+
+def test_a_view_that_is_a_leaf_is_not_changed():
+    view = bolide.ones(3, **ON).view(3).requires_grad_()
+    for change in (lambda: view.mul_(2), lambda: view.__setitem__([0], numbers(2.0))):
+        with pytest.raises(RuntimeError, match="leaf"):
+            change()
+
+
+def test_an_expanded_tensor_is_copied_to_itself():
+    x = bolide.tensor(3, **ON).expand(3)
+    x[...] = x
+    assert x.tolist() == [3, 3, 3]
+
+
+def test_an_output_with_overlaps_is_refused_though_it_would_be_resized():
+    out = bolide.zeros(3, **ON).expand(2, 3)
+    with pytest.raises(RuntimeError, match="distinct"):
+        bolide.add(numbers(1.0), 1, out=out)
+
+
+def test_strides_of_views_keep_those_of_dimensions_of_size_one():
+    x = bolide.zeros(2, 4, **ON)[-2:1, 0]
+    assert x.stride() == (4,) and x.view(1).stride() == (4,) and x[:, None].ravel().stride() == (1,)
+    column = bolide.zeros(3, 2, 2, **ON)[:1, 1:, 0]
+    assert column.stride() == (4, 2) and column.ravel().stride() == (2,)
+    nothing = bolide.zeros(3, 0, **ON)[:, :0]
+    assert nothing.view(3, 0).stride() == nothing.stride()
+
+
+def test_a_part_without_elements_starts_where_it_would():
+    x = bolide.zeros(3, 4, **ON)
+    assert x.narrow(0, -1, 0).storage_offset() == 8 and x[2:2, 1:1].storage_offset() == 9
+
+
+def test_relu_passes_the_gradient_of_nan():
+    x = numbers(float("nan"), -1, 0, 2, grad=True)
+    x.relu().sum().backward()
+    assert x.grad.tolist() == [1, 0, 0, 1]
+
+
+def test_lerp_reaches_its_ends():
+    start, end = numbers(1e8, 2.0), numbers(1.0, 3.0)
+    assert bolide.lerp(start, end, 1.0).tolist() == end.tolist()
+    assert bolide.lerp(start, end, 0.0).tolist() == start.tolist()
+    z = bolide.tensor([1e8 + 1e8j], **ON)
+    assert bolide.lerp(z, z / 1e8, bolide.ones(1, dtype=z.dtype, **ON)).tolist() == [1 + 1j]
+
+
+def test_softmax_along_another_dimension_is_no_view():
+    for y in (numbers(1.0, 2.0).view(2, 1).softmax(0), bolide.zeros(3, 0, **ON).log_softmax(0)):
+        assert y._base is None
+        y.detach_()
+
+
+def test_factors_of_integers_have_to_fit():
+    x = bolide.ones(2, 2, dtype=bolide.int64, **ON)
+    for beta in (float("nan"), float("inf")):
+        with pytest.raises(RuntimeError, match=r"\[addmm\].*fits int64"):
+            bolide.addmm(x, x, x, beta=beta)

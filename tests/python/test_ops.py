@@ -119,8 +119,13 @@ def in_place(row):
 
     cases = tuple(c for c in row.cases if keeps_shape(c))
     return dataclasses.replace(
-        row, name=row.name + "_", call=call, cases=cases, extremes=False, dtypes=in_place_set(row)
-    )
+        row, name=row.name + "_", call=call, cases=cases, extremes=False, dtypes=in_place_set(row),
+        result=in_place_result(row),
+    )  # fmt: skip
+
+
+def in_place_result(row):
+    return "same" if row.result == "boolean" else row.result
 
 
 def in_place_set(row):
@@ -148,7 +153,7 @@ def test_in_place_form(row):
 @each(ROWS, lambda row: row.inplace)
 def test_in_place_form_writes_what_is_its_own(row):
     """Into strided memory, and nothing between."""
-    case = dataclasses.replace(row.cases[0])
+    case, stored = row.cases[0], dataclasses.replace(row, result=in_place_result(row))
     for dtype in SETS[in_place_set(row)]:
         arrays = harness.prepared(row, case, dtype, "in place")
         wide = np.stack([arrays[0], harness.other_than(arrays[0])], -1).reshape(
@@ -158,7 +163,7 @@ def test_in_place_form_writes_what_is_its_own(row):
         x = base[..., ::2]
         others = [LIBRARY.tensor(a, dtype) for a in arrays[1:]]
         assert getattr(x, row.name + "_")(*others) is x
-        harness.check_result(row, case, x, arrays, dtype, f"{row.name}_ {dtype}", LIBRARY)
+        harness.check_result(stored, case, x, arrays, dtype, f"{row.name}_ {dtype}", LIBRARY)
         assert np.array_equal(
             LIBRARY.array_of(base)[..., 1::2],
             LIBRARY.array_of(LIBRARY.from_array(wide, dtype))[..., 1::2],

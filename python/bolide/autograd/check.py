@@ -305,7 +305,7 @@ def _check_batched(outputs, checked, atol, rtol):
     for y in outputs:
         if not y.requires_grad:
             continue
-        seeds = _C.rand((2, *y.shape), dtype=y.dtype, device=y.device)
+        seeds = _C.stack(_directions([y, y]))
         options = {"retain_graph": True, "allow_unused": True}
         together = grad(y, checked, seeds, is_grads_batched=True, **options)
         for i in range(2):
@@ -315,13 +315,21 @@ def _check_batched(outputs, checked, atol, rtol):
                     _compare(at, [_flat([b])], [_flat([a[i]])], atol, rtol)
 
 
+def _directions(tensors, seed=0):
+    """Random, and the same in every check: what it finds is no matter of luck."""
+    own = {t.device: _C.Generator(t.device).manual_seed(seed) for t in tensors}
+    return [
+        _C.rand(tuple(t.shape), dtype=t.dtype, device=t.device, generator=own[t.device])
+        for t in tensors
+    ]
+
+
 def _check_direction(func, inputs, checked, eps, atol, rtol, nondet_tol):
     """Fast mode: one random direction among the inputs against one among the outputs."""
     outputs = _outputs(func, inputs)
-    seeds = [_C.rand(tuple(y.shape), dtype=y.dtype, device=y.device) for y in outputs]
+    seeds = _directions(outputs)
     slopes = _slopes(outputs, checked, seeds, nondet_tol)
-    for at, (x, g) in enumerate(zip(checked, slopes, strict=True)):
-        direction = _C.rand(tuple(x.shape), dtype=x.dtype, device=x.device)
+    for at, (x, g, direction) in enumerate(zip(checked, slopes, _directions(checked, seed=1), strict=True)):
         with no_grad():
             ends = []
             for step in (eps, -eps):
