@@ -399,7 +399,8 @@ void elementwise_(ElementwiseOp op, const Tensor& self, std::span<const Arg> oth
   check_inplace(info.name, self, recorded);
   const Prepared p = prepare(op, info, in);
   if (p.wide) [[unlikely]]
-    if (const Narrowed narrowed(op, others, p.dtype); narrowed.any)  // else it is self, of fewer dimensions: refused below
+    if (const Narrowed narrowed(op, others, p.dtype);
+        narrowed.any)  // else it is self, of fewer dimensions: refused below
       return elementwise_(op, self, std::span(narrowed.args, others.size()));
   if (info.result == Result::real && is_complex(self.dtype()))
     raise(ErrorKind::Runtime, info.name, "a real tensor to change in place", name_of(self.dtype()));

@@ -406,8 +406,8 @@ void check_not_leaf(const char* op, const Tensor& t, bool recorded) {
   if (t->view_kind != ViewKind::Normal && wanted) [[unlikely]]
     refuse_view(op, t, false);
   // A view keeps its history where the leaf no longer requires grad, and may be a leaf itself.
-  const bool leaf = !(meta && meta->grad_fn) && ((meta && meta->requires_grad) ||
-                                                 (t->base && own && (own->requires_grad || own->grad_fn)));
+  const bool leaf = !(meta && meta->grad_fn) &&
+                    ((meta && meta->requires_grad) || (t->base && own && (own->requires_grad || own->grad_fn)));
   if (leaf) [[unlikely]]
     raise(ErrorKind::Runtime, op, "a tensor that is not a leaf of a graph",
           t->base ? "a view of a leaf that requires grad" : "a leaf that requires grad",

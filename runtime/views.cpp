@@ -59,9 +59,8 @@ bool strides_for(const Tensor& x, const Dims& sizes, Dims& strides) {
 
 Tensor reshaped(const Tensor& x, const Dims& sizes, const Dims& strides) {
   Tensor v = make_view(x, sizes, strides, x->offset);
-  record("ViewBackward", v, {&x}, [&] {
-    return [from = x.sizes()](const Tensor& g, Grads& grads) { grads[0] = reshape(g, from); };
-  });
+  record("ViewBackward", v, {&x},
+         [&] { return [from = x.sizes()](const Tensor& g, Grads& grads) { grads[0] = reshape(g, from); }; });
   return v;
 }
 

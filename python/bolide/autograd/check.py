@@ -329,7 +329,9 @@ def _check_direction(func, inputs, checked, eps, atol, rtol, nondet_tol):
     outputs = _outputs(func, inputs)
     seeds = _directions(outputs)
     slopes = _slopes(outputs, checked, seeds, nondet_tol)
-    for at, (x, g, direction) in enumerate(zip(checked, slopes, _directions(checked, seed=1), strict=True)):
+    for at, (x, g, direction) in enumerate(
+        zip(checked, slopes, _directions(checked, seed=1), strict=True)
+    ):
         with no_grad():
             ends = []
             for step in (eps, -eps):
