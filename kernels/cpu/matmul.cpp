@@ -1,8 +1,8 @@
 // matmul.cpp - matrix products of every dtype: cut into chunks of C, by the problem's size alone.
 //
-// Floating-point numbers go to the tiles of gemm.h (half types as floats, rounded once at the end), large
-// products of float, double and complex numbers to OpenBLAS where it is installed, one or two rows to loops of
-// their own. Integers, and smaller complex products, take a plain blocked loop.
+// Floating-point numbers go to the tiles of gemm.h (half types as floats, rounded once at the end), one or two rows to
+// loops of their own; these are as fast as OpenBLAS's for products of any size. Complex products go to OpenBLAS where it
+// is installed. Integers, and smaller complex products, take a plain blocked loop.
 #include "kernels/cpu/gemm.h"
 #include "kernels/cpu/openblas.h"
 #include "kernels/cpu/types.h"
@@ -10,11 +10,10 @@
 namespace bolide::inline BOLIDE_ISA {
 namespace {
 
-constexpr double kWorthAFork = 3e5;      // multiplications and additions of a chunk, about three microseconds
-constexpr int64_t kFewRows = 80;         // are not cut: each chunk would pack all of B for them again
-constexpr int64_t kLargeSize = 192;      // rows and columns from which packing is worth sharing
-constexpr int64_t kOpenBlasSize = 768;   // from here on OpenBLAS's kernels are the faster ones
-constexpr int64_t kComplexSize = 16;     // the same of complex numbers, which have no tiles
+constexpr double kWorthAFork = 3e5;  // multiplications and additions of a chunk, about three microseconds
+constexpr int64_t kFewRows = 80;  // are not cut: each chunk would pack all of B for them again
+constexpr int64_t kLargeSize = 192;  // rows and columns from which packing is worth sharing
+constexpr int64_t kComplexSize = 16;  // from here on OpenBLAS multiplies complex numbers, which have no tiles
 
 // One matrix product of a call: c = start + a b.
 template <class S>
@@ -53,7 +52,7 @@ void copy_start(const Product<S>& p) {
 
 // ---- how a product is computed -----------------------------------------------------------------------------
 
-enum class Way : uint8_t { Tiles, LargeTiles, Dots, RowTimesMatrix, OpenBlas };
+enum class Way : uint8_t { Tiles, LargeTiles, Dots, RowTimesMatrix };
 
 template <class S>
 bool fits_blas(Matrix<S> a, int64_t rows, int64_t columns) {
@@ -72,8 +71,6 @@ Way way_of(const Product<S>& p) {
   const bool few = p.m <= 2 || p.n <= kWidth<T> / 2 || (p.n <= kWidth<T> && p.m <= 64);
   if (few && p.k >= 64 && p.a.column == 1 && p.b.row == 1) return Way::Dots;
   if (p.m == 1 && p.b.column == 1) return Way::RowTimesMatrix;
-  if constexpr (!kIsHalf<S>)
-    if (std::min({p.m, p.n, p.k}) >= kOpenBlasSize && fits_openblas(p)) return Way::OpenBlas;
   return std::min(p.m, p.n) >= kLargeSize ? Way::LargeTiles : Way::Tiles;
 }
 
@@ -84,19 +81,9 @@ void run_openblas(const Product<T>& p) {
   const int lda = int(trans_a ? p.a.column : p.a.row), ldb = int(trans_b ? p.b.column : p.b.row);
   const int order_a = trans_a ? kCblasTrans : kCblasNoTrans, order_b = trans_b ? kCblasTrans : kCblasNoTrans;
   const T one(1), beta(p.start.p ? 1 : 0);
-  if constexpr (kIsComplex<T>) {
-    const auto gemm = std::is_same_v<T, C64> ? openblas()->cgemm : openblas()->zgemm;
-    gemm(kCblasRowMajor, order_a, order_b, int(p.m), int(p.n), int(p.k), &one, p.a.p, lda, p.b.p, ldb, &beta, p.c,
-         int(p.c_row));
-    return;
-  } else {
-    const auto gemm = [] {
-      if constexpr (std::is_same_v<T, float>) return openblas()->sgemm;
-      else return openblas()->dgemm;
-    }();
-    gemm(kCblasRowMajor, order_a, order_b, int(p.m), int(p.n), int(p.k), one, p.a.p, lda, p.b.p, ldb, beta, p.c,
-         int(p.c_row));
-  }
+  const auto gemm = std::is_same_v<T, C64> ? openblas()->cgemm : openblas()->zgemm;
+  gemm(kCblasRowMajor, order_a, order_b, int(p.m), int(p.n), int(p.k), &one, p.a.p, lda, p.b.p, ldb, &beta, p.c,
+       int(p.c_row));
 }
 
 template <class S, class T>
@@ -128,8 +115,7 @@ void run_chunk(Way way, const Product<S>& p) {
   if constexpr (kIsHalf<S>) {
     run_half(way, p);
   } else {
-    if (way == Way::OpenBlas) run_openblas(p);
-    else run_own(way, p.m, p.n, p.k, p.a, p.b, p.c, p.c_row, p.start);
+    run_own(way, p.m, p.n, p.k, p.a, p.b, p.c, p.c_row, p.start);
   }
 }
 
@@ -148,7 +134,6 @@ Cut cut(Way way, const Product<S>& p) {
     rows = columns = kIsHalf<S> ? 1024 : 4096;  // one after the other, each of them by all threads
     return {rows, columns, parts(p.m, rows), parts(p.n, columns)};
   }
-  if (way == Way::OpenBlas) rows = 512, columns = 1024;
   rows = even_part(parts(std::min(rows, p.m), kTileRows), 16) * kTileRows;
   columns = parts(std::min(columns, p.n), kColumns) * kColumns;
   const bool tiles = way == Way::Tiles;

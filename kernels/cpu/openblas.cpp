@@ -13,16 +13,10 @@ namespace bolide {
 namespace {
 
 std::mutex g_mutex;
-std::string g_path, g_folders;
+std::string g_folders;
 
-// What was asked for by name; empty where nothing was, or where it is not wanted.
-std::string given_path() {
+std::string path_of_library() {
   if (const char* wish = std::getenv("BOLIDE_OPENBLAS")) return wish;
-  std::lock_guard lock(g_mutex);
-  return g_path;
-}
-std::string path_in_folders() {
-  if (std::getenv("BOLIDE_OPENBLAS")) return {};
   std::lock_guard lock(g_mutex);
   for (size_t start = 0; start < g_folders.size();) {
     const size_t end = std::min(g_folders.find('\n', start), g_folders.size());
@@ -35,8 +29,7 @@ std::string path_in_folders() {
 }
 
 void* open_library() {
-  std::string path = given_path();
-  if (path.empty()) path = path_in_folders();
+  const std::string path = path_of_library();
   void* library = path.empty() ? nullptr : dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
   if (!library) return nullptr;
   const auto set_threads = reinterpret_cast<void (*)(int)>(dlsym(library, "scipy_openblas_set_num_threads"));
@@ -50,20 +43,14 @@ void* library() {
 }
 
 OpenBlas find_products() {
-  if (given_path().empty() || !library()) return {};
-  const OpenBlas found = {reinterpret_cast<CblasGemm<float>>(dlsym(library(), "scipy_cblas_sgemm")),
-                          reinterpret_cast<CblasGemm<double>>(dlsym(library(), "scipy_cblas_dgemm")),
-                          reinterpret_cast<CblasComplexGemm>(dlsym(library(), "scipy_cblas_cgemm")),
-                          reinterpret_cast<CblasComplexGemm>(dlsym(library(), "scipy_cblas_zgemm"))};
-  return found.sgemm && found.dgemm && found.cgemm && found.zgemm ? found : OpenBlas();
+  if (!library()) return {};
+  const OpenBlas found = {reinterpret_cast<CblasGemm>(dlsym(library(), "scipy_cblas_cgemm")),
+                          reinterpret_cast<CblasGemm>(dlsym(library(), "scipy_cblas_zgemm"))};
+  return found.cgemm && found.zgemm ? found : OpenBlas();
 }
 
 }  // namespace
 
-void set_openblas_path(const char* path) {
-  std::lock_guard lock(g_mutex);
-  g_path = path ? path : "";
-}
 void set_openblas_folders(const char* folders) {
   std::lock_guard lock(g_mutex);
   g_folders = folders;
@@ -71,7 +58,7 @@ void set_openblas_folders(const char* folders) {
 
 const OpenBlas* openblas() {
   static const OpenBlas found = find_products();
-  return found.sgemm ? &found : nullptr;
+  return found.cgemm ? &found : nullptr;
 }
 void* openblas_symbol(const char* name) { return library() ? dlsym(library(), name) : nullptr; }
 

@@ -65,6 +65,16 @@ print(any('openblas' in line for line in open('/proc/self/maps')))
     assert run(code) == ["False"]
 
 
+def test_products_of_complex_matrices_find_openblas():
+    pytest.importorskip("scipy_openblas32")
+    code = """
+import bolide
+z = bolide.ones(64, 64, dtype=bolide.complex64)
+print((z @ z)[0, 0].item() == 64, any('openblas' in line for line in open('/proc/self/maps')))
+"""
+    assert run(code) == ["True", "True"]
+
+
 def test_an_unknown_isa_is_an_error_that_names_the_known_ones():
     done = subprocess.run(
         [sys.executable, "-c", "import bolide; bolide.ones(2) + 1"],

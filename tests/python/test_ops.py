@@ -15,10 +15,8 @@ import bolide
 import harness
 import numpy as np
 import op_rows
-import op_rows_fft
-import op_rows_linalg
-import op_rows_sort
 import pytest
+import support_table
 from conftest import DEVICE
 from harness import COMPLEX, COUNTS, EVERY, FLOATS, INTEGERS, SETS, Library
 
@@ -26,17 +24,8 @@ ROOT = Path(__file__).resolve().parents[2]
 LIBRARY = Library(bolide, DEVICE)
 ROWS = op_rows.ALL
 
-# Rows that a device does not run, each with its reason. An entry whose row runs fails.
-WITHOUT_SORT = [
-    row.name for row in op_rows_sort.ALL if row.name.split()[0] not in ("bincount", "histc")
-]
-EXCEPTIONS = {
-    "cuda": {
-        **dict.fromkeys(WITHOUT_SORT, "sort and search have no CUDA kernel yet"),
-        **dict.fromkeys(op_rows_linalg.ON_LAPACK, "LAPACK has no CUDA kernel yet"),
-        **{row.name: "the transforms have no CUDA kernel yet" for row in op_rows_fft.ALL},
-    }
-}.get(DEVICE, {})
+# Rows that this device does not run, each with its reason. An entry whose row runs fails.
+EXCEPTIONS = support_table.MISSING.get(DEVICE, {})
 DISAGREEMENTS = {}
 
 
