@@ -143,7 +143,8 @@ void index_put_(const Tensor& x, std::span<const Key> keys, const Tensor& value,
   const Tensor source = value.device() == x.device() ? value : to(value, {}, x.device());
   // One element through masks alone is taken as a number, which has to fit.
   if (r.has_tensor && value.numel() == 1 && value.dtype() != x.dtype() && value.device().is_cpu() &&
-      std::all_of(keys.begin(), keys.end(), [](const Key& k) { return k.kind == Key::Index && is_mask(k.index); }))
+      std::all_of(keys.begin(), keys.end(),
+                  [](const Key& k) { return k.kind == Key::Index && is_mask(k.index) && k.index.rank(); }))
     fitting("index_put_", item(value), x.dtype());
   if (r.has_tensor) return put_selected("index_put_", r.view, r.selection, source, accumulate);
   Tensor given = accumulate ? add(r.view, source) : source;

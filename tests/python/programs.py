@@ -408,11 +408,9 @@ class Pair:
                 f"{name}: expected {name_of(wanted)} {tuple(wanted.shape)}, got {name_of(got)} {tuple(got.shape)}",
             )
         x, y = self.reference.array_of(wanted), self.subject.array_of(got)
-        scale = max(self.scale, *(largest(self.reference.array_of(self.reference.names[n])) for n in self.tensors),
-                    largest(x))  # fmt: skip
-        narrow = max(
-            (EPSILON.get(name_of(self.reference.names[n]), 0) for n in self.tensors), default=0
-        )
+        live = [t for n in self.tensors if (t := self.reference.names[n]) is not None]
+        scale = max(self.scale, *(largest(self.reference.array_of(t)) for t in live), largest(x))
+        narrow = max((EPSILON.get(name_of(t), 0) for t in live), default=0)
         wrong = differing(x, y, 256 * max(narrow, EPSILON[name_of(wanted)]) * scale)
         if wrong.any():
             where = tuple(int(i) for i in np.argwhere(wrong)[0])

@@ -288,6 +288,8 @@ def test_one_element_through_a_mask_has_to_fit():
             x[mask] = bolide.tensor([value])
     x[mask] = bolide.tensor(-1)
     assert x.tolist() == [255, 0]
+    x[True] = bolide.tensor([300.0])  # no mask of elements: converted
+    assert x.tolist() == [44, 44]
 
 
 def test_a_view_that_is_a_leaf_is_not_changed():
