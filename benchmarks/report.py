@@ -15,7 +15,9 @@ STATUSES = ("fails", "disagrees", "slower", "below", "reached", "no peer")
 def _root_mean_square(values: np.ndarray, where: np.ndarray) -> float:
     """Of the numbers where `where` is true, over all of them; NaN is left out."""
     chosen = np.where(where & ~np.isnan(values), values, 0)
-    return float(np.sqrt(np.mean(np.square(chosen, dtype=np.float64)))) if values.size else 0.0
+    return (
+        float(np.sqrt(np.mean(np.square(np.abs(chosen), dtype=np.float64)))) if values.size else 0.0
+    )
 
 
 def difference(
