@@ -19,7 +19,7 @@ MODULES = {"jax": "jax.numpy", "mlx": "mlx.core"}
 class Library:
     """A library under test: its module, and how arrays go in and out.
 
-    precise: floating-point numbers are float64, for what float32 results are compared with.
+    precise: floating-point numbers are float64 (complex ones complex128), for what float32 results are compared with.
     device: where tensors are made, with PyTorch's names; the other libraries choose their own.
     """
 
@@ -38,8 +38,8 @@ class Library:
 
     def tensor(self, array: np.ndarray) -> Any:
         """A tensor of this library with the values of `array`."""
-        if self.precise and array.dtype.kind == "f":
-            array = array.astype(np.float64)
+        if self.precise and array.dtype.kind in "fc":
+            array = array.astype(np.float64 if array.dtype.kind == "f" else np.complex128)
         if self.name == "numpy":
             return array
         if self.name in MODULES:

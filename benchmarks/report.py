@@ -37,7 +37,7 @@ def difference(
             return f"result {index}: NaN in other places"
         with np.errstate(invalid="ignore"):  # of infinities
             error, peers = (_root_mean_square(x - right, where=x != right) for x in (a, b))
-        last_place = np.finfo(b.dtype).eps if b.dtype.kind == "f" else 0
+        last_place = np.finfo(b.dtype).eps if b.dtype.kind in "fc" else 0
         allowed = 3 * peers + last_place * _root_mean_square(right, where=np.isfinite(right))
         if not error <= allowed:
             return (

@@ -63,7 +63,7 @@ class View {
       aligned_ &= b.strides[i] % b.itemsize == 0 || sizes_[i] <= 1;
       strides_[i] = b.strides[i] / b.itemsize;
     }
-    aligned_ &= reinterpret_cast<uintptr_t>(b.buf) % uintptr_t(alignment(dtype_)) == 0 && !b.suboffsets;
+    aligned_ &= reinterpret_cast<uintptr_t>(b.buf) % uintptr_t(item_size(real_type(dtype_))) == 0 && !b.suboffsets;
   }
   const Py_buffer& buffer() const { return *PyMemoryView_GET_BUFFER(memory_.ptr()); }
   bool can_share() const { return aligned_ && !negative_; }
@@ -85,7 +85,6 @@ class View {
   }
 
  private:
-  static int64_t alignment(DType t) { return is_complex(t) ? item_size(t) / 2 : item_size(t); }
   // That of the package ml_dtypes, for which buffers have no letter: its bits are shared.
   static bool is_bfloat16(PyObject* o) {
     PyErr_Clear();

@@ -93,8 +93,7 @@ Tensor share_cuda_array(PyObject* description, PyObject* owner) {
   if (!PyTuple_Check(data.ptr()) || py::len(data) != 2) refuse("a pair (address, read-only) as data", data);
   const auto address = uintptr_t(Convert<int64_t>::get(PyTuple_GET_ITEM(data.ptr(), 0)));
   const bool read_only = Convert<bool>::get(PyTuple_GET_ITEM(data.ptr(), 1));
-  if (address % uintptr_t(is_complex(dtype) ? item_size(dtype) / 2 : item_size(dtype)) || (!address && n != 0))
-    refuse("an aligned address", data);
+  if (address % uintptr_t(item_size(real_type(dtype))) || (!address && n != 0)) refuse("an aligned address", data);
   const Device device{DeviceType::CUDA, int8_t(current_device(DeviceType::CUDA))};
   check_device(device);
   order_after(device, field(description, "stream"));

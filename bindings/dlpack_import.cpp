@@ -86,8 +86,7 @@ Contents read_contents(const DLTensor& d, uint64_t flags) {
     c.negative |= c.strides[i] < 0 && n > 0;
     c.read_only |= c.strides[i] == 0 && c.sizes[i] > 1;  // one element seen many times
   }
-  const int64_t alignment = is_complex(c.dtype) ? item_size(c.dtype) / 2 : item_size(c.dtype);
-  c.aligned = reinterpret_cast<uintptr_t>(c.data) % uintptr_t(alignment) == 0;
+  c.aligned = reinterpret_cast<uintptr_t>(c.data) % uintptr_t(item_size(real_type(c.dtype))) == 0;
   return c;
 }
 

@@ -69,10 +69,8 @@ Arg without_sign(const Arg& a, Tensor& made) {  // with slope 1 at 0, unlike abs
   return Arg(made = where(Arg(signbit(*a.tensor)), Arg(neg(a)), a));
 }
 Tensor fmod(const Arg& given_a, const Arg& given_b) {
-  Tensor kept[2];
-  const Arg pair[] = {given_a, given_b};
-  const DType dtype = promoted(pair);
-  const Arg a = narrowed(given_a, dtype, kept[0]), b = narrowed(given_b, dtype, kept[1]);
+  const Narrowed operands(given_a, given_b);
+  const Arg &a = operands.a, &b = operands.b;
   if (is_floating(a) || is_floating(b)) {  // exact: a remainder moved by b would be rounded
     Tensor made[2];
     const Tensor rest = remainder(without_sign(a, made[0]), without_sign(b, made[1]));

@@ -77,10 +77,8 @@ void scale(Inputs& in, int i, PyObject* factor, const Row& row) {
 
 // Quotient rounded to zero: floor_divide, corrected where the exact quotient is negative.
 Tensor truncated_quotient(const Arg& given_a, const Arg& given_b) {
-  Tensor kept[2];
-  const Arg pair[] = {given_a, given_b};
-  const DType dtype = promoted(pair);
-  const Arg a = narrowed(given_a, dtype, kept[0]), b = narrowed(given_b, dtype, kept[1]);
+  const Narrowed operands(given_a, given_b);
+  const Arg &a = operands.a, &b = operands.b;
   const Tensor quotient = div(a, b);
   if (is_differentiable(dtype_of_arg(a)) || is_differentiable(dtype_of_arg(b))) return trunc(quotient);
   const Tensor down = floor_divide(a, b);

@@ -3,6 +3,7 @@
 // To add an op that is not in kernels/elementwise.def or kernels/reduce.def (those come by themselves): one row in
 // the file of its group. To add a group: a file with a function that returns rows, and its name here.
 #pragma once
+#include <array>
 #include <vector>
 
 #include "bindings/call.h"
@@ -32,6 +33,15 @@ std::vector<Op> pickling_rows();     // pickling.cpp
 // "float32, float64": a set of dtypes, for docstrings.
 std::string dtypes_text(unsigned set);
 
+// Two operands as the integers that they compute in have them; see narrowed().
+struct Narrowed {
+  Tensor made[2];
+  Arg a, b;
+  Narrowed(const Arg& x, const Arg& y) : Narrowed(x, y, promoted(std::array{x, y})) {}
+
+ private:
+  Narrowed(const Arg& x, const Arg& y, DType dtype) : a(narrowed(x, dtype, made[0])), b(narrowed(y, dtype, made[1])) {}
+};
 Tensor signbit(const Tensor& x);  // also where a gradient depends on the sign of zero
 
 }  // namespace bolide::python

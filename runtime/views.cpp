@@ -57,9 +57,10 @@ bool strides_for(const Tensor& x, const Dims& sizes, Dims& strides) {
   return to < 0;
 }
 
-Tensor reshaped(const Tensor& x, const Dims& sizes, const Dims& strides) {
+// The same elements in other dimensions; reshaping the gradient undoes it.
+Tensor reshaped(const char* name, const Tensor& x, const Dims& sizes, const Dims& strides) {
   Tensor v = make_view(x, sizes, strides, x->offset);
-  record("ViewBackward", v, {&x},
+  record(name, v, {&x},
          [&] { return [from = x.sizes()](const Tensor& g, Grads& grads) { grads[0] = reshape(g, from); }; });
   return v;
 }
@@ -71,14 +72,14 @@ Tensor view(const Tensor& x, const Dims& wanted) {
   Dims strides;
   check(strides_for(x, sizes, strides), ErrorKind::Shape, "view", "a layout that allows it",
         [&] { return str(x.sizes().text(), " with strides ", x.strides().text(), "; use reshape"); });
-  return reshaped(x, sizes, strides);
+  return reshaped("ViewBackward", x, sizes, strides);
 }
 
 Tensor reshape(const Tensor& x, const Dims& wanted) {
   const Dims sizes = inferred("reshape", wanted, x.numel());
   Dims strides;
-  if (strides_for(x, sizes, strides)) return reshaped(x, sizes, strides);
-  return as_own(reshaped(contiguous(x), sizes, sizes.contiguous_strides()));
+  if (strides_for(x, sizes, strides)) return reshaped("ViewBackward", x, sizes, strides);
+  return as_own(reshaped("ViewBackward", contiguous(x), sizes, sizes.contiguous_strides()));
 }
 
 Tensor flatten(const Tensor& x, int64_t start_dim, int64_t end_dim) {
@@ -169,8 +170,7 @@ Tensor squeeze(const Tensor& x, const OptionalDims& dims) {
     if (x.size(d) == 1 && (wanted >> d & 1)) continue;
     sizes.push_back(x.size(d)), strides.push_back(x.stride(d));
   }
-  return recorded("SqueezeBackward", x, make_view(x, sizes, strides, x->offset),
-                  [from = x.sizes()](const Tensor& g) { return reshape(g, from); });
+  return reshaped("SqueezeBackward", x, sizes, strides);
 }
 
 Tensor unsqueeze(const Tensor& x, int64_t dim) {

@@ -1,8 +1,8 @@
 // matmul.cpp - matrix products of every dtype: cut into chunks of C, by the problem's size alone.
 //
 // Floating-point numbers go to the tiles of gemm.h (half types as floats, rounded once at the end), one or two rows to
-// loops of their own; these are as fast as OpenBLAS's for products of any size. Complex products go to OpenBLAS where it
-// is installed. Integers, and smaller complex products, take a plain blocked loop.
+// loops of their own (beside OpenBLAS: NumPy's column in benchmarks/results/cpu.md). Complex products go to OpenBLAS
+// where it is installed. Integers, and smaller complex products, take a plain blocked loop.
 #include "kernels/cpu/gemm.h"
 #include "kernels/cpu/openblas.h"
 #include "kernels/cpu/types.h"

@@ -33,7 +33,22 @@ def layouts(base):
     }
 
 
-class Bolide:
+class Tensors:
+    """What bolide's and PyTorch's tensors have in common."""
+
+    def address(self, x):
+        return x.data_ptr()
+
+    def write(self, x):
+        first = (0,) * x.ndim
+        try:
+            x[first] = x[first].item() == 0
+        except RuntimeError:  # memory that must not be written, or that is seen twice
+            return False
+        return True
+
+
+class Bolide(Tensors):
     """bolide itself, on the device under test."""
 
     name, dtypes = "bolide", DTYPES
@@ -51,19 +66,8 @@ class Bolide:
     def take(self, x):
         return bolide.from_dlpack(x)
 
-    def address(self, x):
-        return x.data_ptr()
-
     def values(self, x):
         return x.detach().cpu().to(bolide.complex128).tolist()
-
-    def write(self, x):
-        first = (0,) * x.ndim
-        try:
-            x[first] = x[first].item() == 0
-        except RuntimeError:  # memory that must not be written, or that is seen twice
-            return False
-        return True
 
 
 class NumPy:
@@ -108,7 +112,7 @@ def _unaligned(base):
     return odd
 
 
-class PyTorch:
+class PyTorch(Tensors):
     """PyTorch tensors on the CPU, by the table of C functions."""
 
     name = "PyTorch"
@@ -139,19 +143,8 @@ class PyTorch:
     def take(self, x):
         return self.torch.from_dlpack(x)
 
-    def address(self, x):
-        return x.data_ptr()
-
     def values(self, x):
         return x.detach().to(self.torch.complex128).tolist()
-
-    def write(self, x):
-        first = (0,) * x.ndim
-        try:
-            x[first] = x[first].item() == 0
-        except RuntimeError:  # memory that must not be written, or that is seen twice
-            return False
-        return True
 
 
 class Jax:

@@ -281,10 +281,10 @@ def test_many_threads_exporting_and_importing():
     work()
     start, objects = live_bytes(), len(gc.get_objects())
     in_threads(work)
-    assert live_bytes() == start
-    assert (
-        len(gc.get_objects()) < objects + 300
-    )  # a leak is 300 a thread; a tracer leaves some by thread
+    of_tracer = (
+        0 if sys.gettrace() is None else 300
+    )  # it leaves some by thread; a leak is 300 a thread
+    assert live_bytes() == start and len(gc.get_objects()) <= objects + 20 + of_tracer
     del storage
     assert bolide._C._has_storage_alone(x)  # exactly one reference is left
 
