@@ -242,6 +242,7 @@ def main(arguments: list[str] | None = None) -> int:
         case
         for case in load_cases(options.cases).values()
         if options.filter in case.name or options.filter in case.group
+        if options.filter or not case.extra
     ]
     run: dict[str, Any] = {
         "subject": options.subject,

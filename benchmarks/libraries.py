@@ -49,9 +49,11 @@ class Library:
 
     def array(self, tensor: Any) -> np.ndarray:
         """The values of a result; of several tensors, stacked."""
-        if isinstance(tensor, tuple):
+        if isinstance(tensor, (tuple, list)):
             return np.stack([self.array(part) for part in tensor])
         if hasattr(tensor, "detach"):
+            if "bfloat16" in str(tensor.dtype):  # NumPy has none
+                tensor = tensor.float()
             tensor = tensor.detach().cpu().numpy()
         return np.asarray(tensor)
 

@@ -21,6 +21,7 @@ class Case:
     at_least: the ratio (time of the peer / time of the subject) that the project wants.
     bytes, flops: bytes moved and floating-point operations that the work cannot do without: they
         give the hardware's limit of the case.
+    extra: runs only where --filter asks for it.
     programs: instead of a statement, for each library a whole Python program, run in a process of
         its own; it prints the seconds that count.
     """
@@ -34,6 +35,7 @@ class Case:
     programs: dict[str, str] = field(default_factory=dict)
     bytes: float = 0
     flops: float = 0
+    extra: bool = False
     peer: str = "torch"
 
     def statement_for(self, library: str) -> str | None:
@@ -45,7 +47,7 @@ class Case:
 
 def all_cases() -> list[Case]:
     """Every case, in the order in which they run."""
-    from cases import exchange, fourier, imports, large, matmul, small, training
+    from cases import exchange, fourier, imports, large, matmul, ops, small, training
 
-    modules = (small, large, matmul, fourier, training, exchange, imports)
+    modules = (small, large, matmul, fourier, training, exchange, imports, ops)
     return [case for module in modules for case in module.cases()]
