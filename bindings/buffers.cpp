@@ -168,6 +168,13 @@ bool is_buffer(PyObject* o) {
   if (is_list(o) || PyFloat_CheckExact(o) || PyLong_CheckExact(o)) return false;
   return PyObject_CheckBuffer(o) && !PyBytes_Check(o) && !is_scalar(o);
 }
+std::optional<DType> dtype_of_scalar(PyObject* o) {
+  if (!is_numpy_scalar(o)) return std::nullopt;
+  const auto memory = pybind11::reinterpret_steal<object>(PyMemoryView_FromObject(o));
+  if (!memory) return PyErr_Clear(), std::nullopt;
+  const Py_buffer& b = *PyMemoryView_GET_BUFFER(memory.ptr());
+  return dtype_of_format(b.format, b.itemsize);
+}
 Tensor share_buffer(const char* op, PyObject* o) { return View(op, o).share(); }
 Tensor copy_buffer(const char* op, PyObject* o) { return View(op, o).copy(); }
 Tensor share_array(PyObject* o) {

@@ -22,10 +22,6 @@ bool is_numpy(PyObject* o, const char* name) {
   }
   return false;
 }
-bool is_numpy_scalar(PyObject* o) {
-  return std::strncmp(Py_TYPE(o)->tp_name, "numpy.", 6) == 0 && is_numpy(o, "generic");
-}
-
 int64_t to_int64(PyObject* o) {
   const long long v = PyLong_AsLongLong(o);
   if (v != -1 || !PyErr_Occurred()) return v;
@@ -74,6 +70,10 @@ bool is_numpy_array(PyObject* o) {
   PyTypeObject* type = Py_TYPE(o);
   if (type->tp_name[0] == 'n' && std::strcmp(type->tp_name, "numpy.ndarray") == 0) return true;
   return type != tensor_type && type->tp_as_buffer && is_numpy(o, "ndarray");
+}
+bool is_numpy_scalar(PyObject* o) {
+  if (std::strncmp(Py_TYPE(o)->tp_name, "numpy.", 6) != 0) return false;
+  return PyFloat_Check(o) || PyComplex_Check(o) || is_numpy(o, "generic");
 }
 bool is_scalar(PyObject* o) { return PyFloat_Check(o) || PyLong_Check(o) || PyComplex_Check(o) || is_numpy_scalar(o); }
 std::optional<Scalar> scalar_of(PyObject* o) {

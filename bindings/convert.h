@@ -21,6 +21,8 @@ inline bool is_list(PyObject* o) { return PyTuple_Check(o) || PyList_Check(o); }
 bool is_numpy_array(PyObject* o);
 // A Python or NumPy number.
 bool is_scalar(PyObject* o);
+// One of NumPy's numbers, which have a dtype of their own?
+bool is_numpy_scalar(PyObject* o);
 // The number as one; nullopt for what is none. Throws Raised for an int that does not fit 64 bits.
 std::optional<Scalar> scalar_of(PyObject* o);
 // An int in the sense of PyTorch's arguments: no bool. With Tensors of one integer.

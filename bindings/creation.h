@@ -14,6 +14,8 @@ Tensor tensor_of_sizes(PyObject* sizes);
 // ---- buffers.cpp: memory of NumPy and other owners of buffers -------------------------------------------------
 // Does it show its memory, and is it no string?
 bool is_buffer(PyObject* o);
+// The dtype of one of NumPy's numbers, where bolide has it.
+std::optional<DType> dtype_of_scalar(PyObject* o);
 // On the memory of an array or another buffer; raises where strides or dtype allow none.
 Tensor share_buffer(const char* op, PyObject* o);
 // Likewise, but a copy where it cannot be shared: for operands.

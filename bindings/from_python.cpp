@@ -41,9 +41,15 @@ class Survey {
     if (!arrays) scan(data, 0);
   }
   Dims shape;
-  Scalar::Kind kind = Scalar::Bool;
-  bool empty = true;   // no numbers
   bool arrays = false; // its leaves are arrays or tensors with dimensions
+
+  // What holds all of them.
+  DType dtype() const {
+    if (!kind_) return typed_.value_or(default_dtype());
+    Scalar any;
+    any.kind = *kind_;
+    return typed_ ? promote(any.default_dtype(), *typed_) : any.default_dtype();
+  }
 
  private:
   void find_shape(PyObject* data) {
@@ -61,29 +67,23 @@ class Survey {
     }
   }
   void scan(PyObject* o, int depth) {
-    if (depth == shape.rank()) {
-      if (PyFloat_CheckExact(o)) kind = std::max(kind, Scalar::Float);
-      else kind = std::max(kind, number_kind(o));
-      empty = false;
-      return;
-    }
+    if (depth == shape.rank()) return count(o);
     const object list = as_list(o);
     check_length("tensor", list.ptr(), o, shape[depth], depth);
     for (Py_ssize_t i = 0; i < PySequence_Fast_GET_SIZE(list.ptr()); i++)
       scan(PySequence_Fast_ITEMS(list.ptr())[i], depth + 1);
   }
-  static Scalar::Kind number_kind(PyObject* o) {
-    if (PyLong_CheckExact(o)) return Scalar::Int;
+  void count(PyObject* o) {
+    if (PyFloat_CheckExact(o)) return count(Scalar::Float);
+    if (PyLong_CheckExact(o)) return count(Scalar::Int);
     if (is_list(o)) raise(ErrorKind::Value, "tensor", "nested lists of one depth", "a number beside a list");
-    if (is_number_tensor(o)) {
-      const DType t = unwrap(o).dtype();
-      return is_complex(t)      ? Scalar::Complex
-             : is_float(t)      ? Scalar::Float
-             : t == DType::Bool ? Scalar::Bool
-                                : Scalar::Int;
-    }
-    return number_of(o).kind;
+    const auto own = is_number_tensor(o) ? std::optional(unwrap(o).dtype()) : dtype_of_scalar(o);
+    if (!own) return count(number_of(o).kind);
+    typed_ = typed_ ? promote(*typed_, *own) : *own;
   }
+  void count(Scalar::Kind kind) { kind_ = std::max(kind_.value_or(kind), kind); }
+  std::optional<Scalar::Kind> kind_;  // the highest of Python's numbers
+  std::optional<DType> typed_;        // what holds the others: 0-d tensors and NumPy's numbers have their own
 
  public:
   static void check_length(const char* op, PyObject* list, PyObject* original, int64_t expected, int depth) {
@@ -175,17 +175,6 @@ void write_as(DType dtype, PyObject* data, const Dims& shape, const Tensor& out)
   }
 }
 
-DType default_for(const Survey& s) {
-  if (s.empty) return default_dtype();
-  switch (s.kind) {
-    case Scalar::Bool: return DType::Bool;
-    case Scalar::Int: return DType::I64;
-    case Scalar::Float: return default_dtype();
-    case Scalar::Complex: return default_dtype() == DType::F64 ? DType::C128 : DType::C64;
-  }
-  return DType::F32;
-}
-
 Tensor stacked(PyObject* data, std::optional<DType> dtype) {
   const object list = as_list(data);
   TensorList parts;
@@ -207,7 +196,7 @@ Tensor tensor_from(PyObject* data, std::optional<DType> dtype, Device device) {
     if (const Tensor shared = share_foreign(data)) return to(shared, dtype, device, true);
   const Survey survey(data);
   if (survey.arrays) return to(stacked(data, dtype), {}, device);
-  const DType wanted = dtype.value_or(default_for(survey));
+  const DType wanted = dtype ? *dtype : survey.dtype();
   const bool half = wanted == DType::F16 || wanted == DType::BF16;
   const Tensor out = empty(survey.shape, {half ? DType::F32 : wanted, {}});
   write_as(half ? DType::F32 : wanted, data, survey.shape, out);

@@ -71,7 +71,8 @@ Tensor as_array(PyObject* data, std::optional<DType> dtype, std::optional<Device
   if (is_tensor(data)) shared = unwrap(data);
   else if (is_numpy_array(data)) shared = copy && !*copy ? share_buffer("asarray", data) : share_array(data);
   else if (const Tensor foreign = share_foreign(data, copy.value_or(true))) shared = foreign;
-  else if (PyObject_CheckBuffer(data)) shared = tensor_of_buffer(data, dtype.value_or(default_dtype()), -1, 0, false);
+  else if (PyObject_CheckBuffer(data) && !is_scalar(data))
+    shared = tensor_of_buffer(data, dtype.value_or(default_dtype()), -1, 0, false);
   if (!shared) {
     if (copy && !*copy)
       raise(ErrorKind::Value, "asarray", "data whose memory a tensor can share for copy=False", type_name(data));

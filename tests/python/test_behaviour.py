@@ -4,6 +4,7 @@ The reference is references/behaviour.json, made by references/make_behaviour.py
 add a case: a line there, then run that program where torch is.
 """
 
+import importlib.util
 import json
 import re
 import warnings
@@ -37,13 +38,14 @@ EXCEPTIONS = {
     r"to\(3.5\)": "a number is no dtype",
     r"tensor\(\[\[1,2\],3\]\)|tensor\(\[1,\[2\]\]\)": "lists of different depth: ValueError, as of different length",
     r"tensor\(\['a'\]\)|frombuffer\(3|manual_seed\('a'\)|manual_seed\(1.5\)": "TypeError for what is of the wrong type",
-    r"np.float32\(2\), np.float64": "NumPy's numbers in a list count as Python's",
     r"arange\(0, 10, 3.5, dtype=t.int64\)": "fractions are cut off one by one, not of the step",
     r"__rdiv__": "of Python 2",
     r"t.zero_\(": "a method only",
     r"square\(t.tensor\(\[True": "not of bool",
     r"sum\(.*out=t.empty\(2, dtype=t.int64": "out= of a lower category is refused, as by every op",
 }  # fmt: skip
+if importlib.util.find_spec("ml_dtypes"):
+    EXCEPTIONS[r"dtype=t.bfloat16\).numpy"] = "NumPy has bfloat16 with the package ml_dtypes"
 
 
 def reason_of(expression):

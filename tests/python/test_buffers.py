@@ -207,24 +207,24 @@ def test_bfloat16_without_ml_dtypes(monkeypatch):
         bolide.ones(2, dtype=bolide.bfloat16).numpy()
 
 
-# ---- SciPy and scikit-learn -------------------------------------------------------------------------------------
-
-
-def test_scipy_takes_tensors():
-    linalg = pytest.importorskip("scipy.linalg")
-    a = bolide.tensor([[4.0, 1.0], [1.0, 3.0]], dtype=bolide.float64)
-    b = bolide.tensor([1.0, 2.0], dtype=bolide.float64)
-    solved = bolide.asarray(linalg.solve(a, b))
-    assert ((a @ solved - b).abs() < 1e-12).all()
-
-
-def test_scikit_learn_takes_tensors():
-    linear = pytest.importorskip("sklearn.linear_model")
-    x = bolide.arange(8.0).reshape(4, 2) + bolide.tensor([[0.0, 1.0], [2.0, 0.0]] * 2)
-    y = x @ bolide.tensor([2.0, -1.0]) + 3
-    model = linear.LinearRegression().fit(x, y)
-    assert abs(model.coef_ - [2.0, -1.0]).max() < 1e-4 and abs(model.intercept_ - 3) < 1e-4
-    assert bolide.asarray(model.predict(x)).shape == (4,)
+@pytest.mark.parametrize("make", [bolide.tensor, bolide.as_tensor, bolide.asarray])
+def test_numbers_of_numpy_keep_their_dtype(make):
+    for name in FORMATS:
+        number = numpy.dtype(name).type(1)
+        for data, shape in ((number, ()), ([number, number], (2,)), ([[number]], (1, 1))):
+            x = make(data)
+            assert x.dtype is getattr(bolide, name) and x.shape == shape
+            assert x.tolist() == numpy.asarray(data).tolist()
+    assert make(numpy.float64(0.25), dtype=bolide.float32).item() == 0.25
+    for data, dtype in (
+        ([numpy.float16(1), 1], bolide.float16),  # numbers of Python: int64, float32
+        ([numpy.float16(1), 1.0], bolide.float32),
+        ([numpy.uint8(1), numpy.int8(1)], bolide.int16),
+        ([bolide.tensor(1.0, dtype=bolide.float64), True], bolide.float64),
+        ([numpy.complex64(1), numpy.float64(1)], bolide.complex128),
+    ):
+        assert make(data).dtype is dtype
+    assert make(numpy.uint16(7)).tolist() == 7  # a dtype that bolide does not have: as a number
 
 
 # ---- __cuda_array_interface__ -----------------------------------------------------------------------------------

@@ -59,8 +59,13 @@ def floor_divide(x1: Any, x2: Any, /) -> Tensor:
     return bolide.where(bolide.isinf(a) | bolide.isinf(b), a / b, quotient)
 
 
-def where(condition: Tensor, x1: Any, x2: Any, /) -> Tensor:
-    """x1 where condition, else x2, in their result_type."""
+def where(condition: Tensor, x1: Any = None, x2: Any = None, /) -> Any:
+    """x1 where condition, else x2, in their result_type.
+
+    Of the condition alone it is nonzero, as in NumPy: not of the standard, but scikit-learn calls it so.
+    """
+    if x1 is None and x2 is None:
+        return bolide.where(condition)
     x1, x2 = together(x1, x2)
     return bolide.where(condition, x1, x2)
 

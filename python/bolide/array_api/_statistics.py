@@ -115,9 +115,12 @@ def cumulative_prod(
 
 
 def diff(
-    x: Tensor, /, *, axis: int = -1, n: int = 1, prepend: Any = None, append: Any = None
+    x: Tensor, /, n: int = 1, *, axis: int = -1, prepend: Any = None, append: Any = None
 ) -> Tensor:
-    """The n-th differences of neighbours along axis, of x between prepend and append."""
+    """The n-th differences of neighbours along axis, of x between prepend and append.
+
+    The standard has n by name only; scikit-learn gives it by place, as NumPy has it.
+    """
     return bolide.diff(x, n=n, dim=axis, prepend=prepend, append=append)
 
 
