@@ -119,15 +119,17 @@ int64_t checked_numel(const char* op, const Dims& sizes, DType dtype) {
   return empty ? 0 : n;
 }
 
-static Tensor make_empty(const Dims& sizes, DType dtype, Device device) {
-  const int64_t n = checked_numel("empty", sizes, dtype);
-  if (!device.is_cpu()) check_device(device);
+static Tensor make_empty(const Dims& sizes, int64_t n, DType dtype, Device device) {
   Tensor t = make_impl(sizes, sizes, dtype, n, Storage::make(device, size_t(n * item_size(dtype))), 0);
   if (n) t->strides.set_contiguous(sizes);
   else set_strides_of_nothing(sizes, t->strides);
   return t;
 }
-Tensor empty(const Dims& sizes, Options o) { return make_empty(sizes, o.dtype, o.device); }
+Tensor empty(const Dims& sizes, Options o) {
+  const int64_t n = checked_numel("empty", sizes, o.dtype);
+  if (!o.device.is_cpu()) check_device(o.device);
+  return make_empty(sizes, n, o.dtype, o.device);
+}
 
 Tensor empty_strided(const Dims& sizes, const Dims& strides, Options o) {
   const int64_t n = checked_numel("empty_strided", sizes, o.dtype);
@@ -140,7 +142,9 @@ Tensor empty_strided(const Dims& sizes, const Dims& strides, Options o) {
 }
 
 Tensor empty_like(const Tensor& t, DType dtype) {
-  if (t.is_contiguous() || !is_dense(t.sizes(), t.strides())) return make_empty(t.sizes(), dtype, t.device());
+  if (t.is_contiguous() && item_size(dtype) <= t.item_size()) [[likely]]  // sizes known to be right
+    return make_empty(t.sizes(), t.numel(), dtype, t.device());
+  if (t.is_contiguous() || !is_dense(t.sizes(), t.strides())) return empty(t.sizes(), {dtype, t.device()});
   return empty_strided(t.sizes(), t.strides(), {dtype, t.device()});
 }
 Tensor empty_like(const Tensor& t) { return empty_like(t, t.dtype()); }
