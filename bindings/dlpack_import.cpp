@@ -247,7 +247,9 @@ const DLPackExchangeAPI* table_of(PyObject* x) {
     PyObject* found = PyDict_GetItemWithError(dict, names().table);
     if (found && PyCapsule_IsValid(found, "dlpack_exchange_api")) {
       auto* table = static_cast<const DLPackExchangeAPI*>(PyCapsule_GetPointer(found, "dlpack_exchange_api"));
-      return table->header.version.major == DLPACK_MAJOR_VERSION ? table : nullptr;
+      const bool usable = table->header.version.major == DLPACK_MAJOR_VERSION &&
+                          table->managed_tensor_from_py_object_no_sync && table->current_work_stream;
+      return usable ? table : nullptr;
     }
     if (found || PyDict_Contains(dict, names().dlpack)) return nullptr;
   }
@@ -284,7 +286,8 @@ Tensor by_table(PyObject* x, const DLPackExchangeAPI* table, bool may_copy, bool
     PyErr_Clear();
     return {};
   }
-  if (is_readable(*m) && m->dl_tensor.device.device_type == kDLCUDA) {
+  const auto device = is_readable(*m) ? device_of_dlpack(m->dl_tensor.device) : std::nullopt;
+  if (device && !device->is_cpu()) {
     Held<DLManagedTensorVersioned> held{m};
     order_after(table, checked_device(m->dl_tensor.device));
     held.managed = nullptr;

@@ -60,6 +60,14 @@ bool has_storage_alone(const Tensor& t) {
   return t->storage->references.load(std::memory_order_acquire) == (own_base ? 2 : 1);
 }
 
+// To other memory, where its values are already. A graph that saved the tensor sees no change, since there is none.
+void move_memory(const Tensor& t, const Tensor& bytes) {
+  bytes->storage->version = t->storage->version.load();
+  t->storage = bytes->storage;
+  t->data = t->storage->data + t->offset * t.item_size();
+  t->base = {}, t->view_kind = ViewKind::Normal;
+}
+
 PyObject* call_module(const char* module, const char* function, PyObject* self, PyObject* argument = nullptr) {
   namespace py = pybind11;
   const py::object f = py::module_::import(module).attr(function);
@@ -85,6 +93,8 @@ std::vector<Op> pickling_rows() {
                       "A tensor of this type on the storage of a uint8 tensor.", kFunction),
       op<&storage_owner>("_storage_owner", "input", "The Python object whose memory it is: None for bolide's own.",
                          kFunction),
+      op<&move_memory>("_move_memory", "input, bytes",
+                       "Puts a tensor that alone uses its storage on another, that has a copy of it.", kFunction),
       op<&has_storage_alone>("_has_storage_alone", "input", "Does no other tensor use its storage?", kFunction),
       op<&share_memory>("share_memory_", "input",
                         "Moves its memory to where other processes can see it, and returns it (bolide.multiprocessing)."

@@ -69,19 +69,19 @@ def share_memory(tensor):
     The tensor stays the same object, its values are copied once. One that is shared, or on CUDA, is left alone.
 
     Raises:
-        BolideError: views or a graph use the memory too, which would stay behind.
+        BolideError: views, arrays, capsules or results that a graph saved use the memory too. They hold its address, and none of them
+            would follow; freeing it under them, as PyTorch does, ends in a crash where a NumPy array is among them.
     """
     if is_shared(tensor):
         return tensor
     if not _C._has_storage_alone(tensor):
         raise _C.BolideError(
-            "[share_memory_] expected a tensor that alone uses its memory, got one with views or a graph on it; "
+            "[share_memory_] expected a tensor that alone uses its memory, got one with views, arrays or a graph on it; "
             "share it before these are made, or clone() it."
         )
     whole = _Memory.make(_C._storage_bytes(tensor).numel()).storage()
     whole.copy_(_C._storage_bytes(tensor))
-    place = (tensor.storage_offset(), tuple(tensor.shape), tensor.stride())
-    tensor.data = _C._on_storage(_C.Tensor, whole, tensor.dtype, *place)
+    _C._move_memory(tensor, whole)
     return tensor
 
 

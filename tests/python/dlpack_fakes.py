@@ -160,9 +160,10 @@ class WithTable(Fake):
     asked = 0
 
     @classmethod
-    def set_table(cls, export, major=1, name=b"dlpack_exchange_api"):
+    def set_table(cls, export, major=1, name=b"dlpack_exchange_api", functions=5):
         cls.export = Exporter(export)
-        cls.table = Table(major, 3, None, *[ctypes.cast(cls.export, ctypes.c_void_p).value] * 5)
+        address = ctypes.cast(cls.export, ctypes.c_void_p).value
+        cls.table = Table(major, 3, None, *[address] * functions)
         cls.name = name
         cls.__dlpack_c_exchange_api__ = new_capsule(ctypes.addressof(cls.table), name, None)
 

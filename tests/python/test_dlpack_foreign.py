@@ -1,8 +1,10 @@
-"""Producers of other libraries, forged, broken and hostile ones among them: an error with a reason, nothing leaked."""
+"""Producers of other libraries, forged, broken and hostile ones: an error with a reason, nothing leaked.
+
+Fields drawn at random: test_dlpack_fuzz.py.
+"""
 
 import ctypes
 import gc
-import random
 import subprocess
 import sys
 
@@ -312,41 +314,6 @@ def test_other_kinds_of_cuda_memory(device):
         assert managed.device == x.device and managed.tolist() == x.tolist()
 
 
-def test_random_structs_never_crash():
-    """Whatever a struct says, it is shared or refused; nothing of it is read, since it may lie about its memory."""
-    draw = random.Random(0)
-    sizes = [0, 1, 2, 3, 2**31, 2**62, -1]
-    strides = [0, 1, 3, -1, 2**40, 2**62, -(2**63)]
-    shared = 0
-    for _ in range(2000):
-        rank = draw.randrange(5)
-        wrong = {
-            "shape": [draw.choice(sizes[: draw.choice((3, 7))]) for _ in range(rank)],
-            "strides": draw.choice([None, [draw.choice(strides) for _ in range(rank)]]),
-            "code": draw.choice([2, 2, 2, 0, 5, 9]),
-            "bits": draw.choice([32, 32, 64, 8, 7]),
-            "lanes": draw.choice([1, 1, 1, 1, 0, 4]),
-            "device": draw.choice([CPU, CPU, CPU, METAL, 0, -1]),
-            "byte_offset": draw.choice([0, 0, 0, 1, 4, 2**63, 2**64 - 4]),
-            "flags": draw.choice([0, 1, 2, 2**60]),
-            "version": draw.choice([(1, 0), (1, 3), (1, 99), (0, 0), (2, 0)]),
-            "versioned": draw.random() < 0.7,
-        }
-        fake = Fake(**wrong)
-        try:
-            x = bolide.from_dlpack(fake, copy=False)
-        except (BufferError, ValueError):
-            assert fake.deleted == (fake.versioned and wrong["version"][0] != 1)
-            continue
-        shared += 1
-        assert x.shape == tuple(wrong["shape"]) and fake.deleted == 0
-        memoryview(x[:0] if x.ndim else x).release()
-        x.__dlpack__(max_version=(1, 0))
-        del x
-        assert fake.deleted == 1
-    assert shared > 50
-
-
 def test_capsules_of_other_names():
     fake = Fake()
     for name in (b"other", b"used_dltensor", b"", None):
@@ -572,6 +539,7 @@ def test_tables_that_cannot_be_used_give_way_to_the_method():
         table_class(nothing),
         table_class(give, major=2),
         table_class(give, name=b"something"),
+        table_class(give, functions=0),
     ):
         assert bolide.from_dlpack(kind()).sum().item() == 21.0 and kind.asked == 1
     kind = table_class(give)

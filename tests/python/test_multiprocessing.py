@@ -72,11 +72,40 @@ def test_sharing_keeps_the_tensor():
 
 def test_what_cannot_be_shared_is_refused():
     x = bolide.ones(4)
-    view = x[1:]
-    with pytest.raises(bolide.BolideError, match="views"):
-        x.share_memory_()
-    del view
-    assert not x.is_shared() and x.share_memory_().is_shared()
+    users = {
+        "a view": lambda: x[1:],
+        "an array": lambda: pytest.importorskip("numpy").asarray(x),
+        "a buffer": lambda: memoryview(x),
+        "a capsule": lambda: x.__dlpack__(),
+    }
+    for make in users.values():
+        user = make()
+        with pytest.raises(bolide.BolideError, match="views, arrays or a graph"):
+            x.share_memory_()
+        assert not x.is_shared()
+        del user
+    assert x.share_memory_().is_shared() and x.tolist() == [1.0] * 4
+    for make in users.values():
+        user = make()
+        assert x.share_memory_() is x  # nothing is left to do
+        del user
+    y = bolide.ones(3, requires_grad=True).exp()  # saved by the graph as another tensor
+    with pytest.raises(bolide.BolideError, match="views, arrays or a graph"):
+        y.share_memory_()
+    y.sum().backward()
+
+
+def test_a_graph_that_saved_the_tensor_sees_no_change():
+    x, w = bolide.arange(4.0), bolide.ones(4, requires_grad=True)
+    loss = (x * w).sum()
+    version = x._version
+    x.share_memory_()
+    loss.backward()
+    assert x._version == version and w.grad.tolist() == x.tolist()
+    loss = (x * w).sum()
+    x.add_(1)  # in shared memory as elsewhere
+    with pytest.raises(RuntimeError, match="in-place"):
+        loss.backward()
 
 
 def test_shared_tensors_stay_themselves_among_others():
