@@ -12,13 +12,16 @@ class Place:
 
 def map_tree(kind, convert, tree):
     """The same structure with each ``kind`` in it converted."""
+    exact = type(tree)
+    if exact is tuple:
+        return tuple([map_tree(kind, convert, value) for value in tree])
     if isinstance(tree, kind):
         return convert(tree)
     if isinstance(tree, dict):
         return {key: map_tree(kind, convert, value) for key, value in tree.items()}
     if isinstance(tree, (list, tuple)):
         values = [map_tree(kind, convert, value) for value in tree]
-        return type(tree)(*values) if hasattr(tree, "_fields") else type(tree)(values)
+        return exact(*values) if hasattr(tree, "_fields") else exact(values)
     return tree
 
 

@@ -17,6 +17,7 @@ own, written with it.
 import inspect
 
 import torch
+from torch.utils.dlpack import from_dlpack as _from_capsule
 
 import bolide
 from bolide.interop._trees import Names, Place, call_like, map_tree, take
@@ -24,62 +25,96 @@ from bolide.optim import Optimizer as _BolideOptimizer
 
 __all__ = ["function", "module", "optimizer"]
 
+_READS_VERSIONS = torch.__version__ >= (2, 9)  # type: ignore[operator]  # capsules of DLPack 1.0
+
 
 def to_bolide(tensor):
     """On the same memory, as a leaf that requires grad if the torch tensor does."""
-    shared = bolide.from_dlpack(tensor.detach())
-    return shared.requires_grad_() if tensor.requires_grad else shared
+    if tensor.requires_grad:
+        return bolide.from_dlpack(tensor.detach()).requires_grad_()
+    return bolide.from_dlpack(tensor)
 
 
 def to_torch(tensor):
     """On the same memory, without history."""
-    return torch.from_dlpack(tensor.detach())
+    if tensor.requires_grad:
+        tensor = tensor.detach()
+    if tensor.is_cuda or not _READS_VERSIONS:
+        return torch.from_dlpack(
+            tensor
+        )  # which tells bolide the stream, and costs five times as much
+    return _from_capsule(tensor.__dlpack__(max_version=(1, 0)))
 
 
-def _own_memory(outputs, inputs):
-    """The results, those on the memory of an argument or of another result copied: PyTorch would not see what changes."""
-    taken = {t.untyped_storage().data_ptr() for t in inputs}
-    found = []
-    for y in outputs:
+class _Inputs:
+    """bolide's tensors on the memory of PyTorch's, and what has become of them."""
+
+    __slots__ = ("all", "pairs", "taken")
+
+    def __init__(self, tensors=()):
+        self.pairs, self.taken, self.all = [], None, None
+        for tensor in tensors:
+            self.add(tensor)
+
+    def add(self, tensor):
+        shared = to_bolide(tensor)
+        self.pairs.append((tensor, shared, shared._version))
+        return shared
+
+    def ours(self):  # from the first call on the same list
+        if self.all is None:
+            self.all = [shared for _, shared, _ in self.pairs]
+        return self.all
+
+    def theirs(self):
+        return [tensor for tensor, _, _ in self.pairs]
+
+    def require_grad(self):
+        return True in [tensor.requires_grad for tensor, _, _ in self.pairs]
+
+    def tell_changes(self):
+        """Raises the versions of PyTorch's tensors that were changed in place; was there any?"""
+        any_changed = False
+        for tensor, shared, version in self.pairs:
+            if shared._version != version:
+                torch.autograd.graph.increment_version(tensor)
+                any_changed = True
+        return any_changed
+
+    def apart(self, y):
+        """The result, copied where it lies on the memory of an argument or of another: PyTorch would not see changes."""
+        if self.taken is None:
+            self.taken = [shared.untyped_storage().data_ptr() for _, shared, _ in self.pairs]
         address = y.untyped_storage().data_ptr()
-        found.append(y.clone() if address in taken else y)
-        taken.add(address)
-    return found
-
-
-def _compute(run, tensors, recorded):
-    """(bolide inputs, bolide outputs, the outputs for PyTorch, which tensors were changed)"""
-    inputs = [to_bolide(t) for t in tensors]
-    versions = [t._version for t in inputs]
-    with bolide.set_grad_enabled(recorded):
-        outputs = run(inputs)
-    changed = [t for t, s, v in zip(tensors, inputs, versions, strict=True) if s._version != v]
-    for tensor in changed:
-        torch.autograd.graph.increment_version(tensor)
-    outputs = _own_memory(outputs, inputs)
-    return inputs, outputs, [to_torch(y) for y in outputs], changed
+        if address in self.taken:
+            return y.clone()
+        self.taken.append(address)
+        return y
 
 
 class _Call(torch.autograd.Function):
     """One call of a bolide function, as PyTorch's graph sees it."""
 
     @staticmethod
-    def forward(ctx, run, *tensors):
+    def forward(ctx, run, inputs, *tensors):
         ctx.set_materialize_grads(False)
         ctx.run, ctx.random = run, bolide.get_rng_state()
-        ctx.inputs, ctx.outputs, results, changed = _compute(run, tensors, True)
-        ctx.in_place = bool(changed)
-        ctx.mark_non_differentiable(
-            *(r for r, y in zip(results, ctx.outputs, strict=True) if not y.requires_grad)
-        )
+        ctx.inputs = inputs.ours()
+        with bolide.set_grad_enabled(True):
+            ctx.outputs = [inputs.apart(y) for y in run(ctx.inputs)]
+        ctx.in_place = inputs.tell_changes()
+        results = tuple([to_torch(y) for y in ctx.outputs])
+        fixed = [r for r, y in zip(results, ctx.outputs, strict=True) if not y.requires_grad]
+        if fixed:
+            ctx.mark_non_differentiable(*fixed)
         # never read: PyTorch looks whether they were changed since, and whether it is the second time
         ctx.save_for_backward(*tensors, *results)
-        return tuple(results)
+        return results
 
     @staticmethod
     def backward(ctx, *grads):
         tensors = ctx.saved_tensors[: len(ctx.inputs)]
-        wanted = [i for i, needed in enumerate(ctx.needs_input_grad[1:]) if needed]
+        wanted = [i for i, needed in enumerate(ctx.needs_input_grad[2:]) if needed]
         reached = [i for i, g in enumerate(grads) if g is not None and ctx.outputs[i].requires_grad]
         if not reached:
             found = [None] * len(wanted)
@@ -103,7 +138,7 @@ class _Call(torch.autograd.Function):
         all_grads = [None] * len(ctx.inputs)
         for i, g in zip(wanted, found, strict=True):
             all_grads[i] = g
-        return None, *all_grads
+        return None, None, *all_grads
 
 
 def _again(run, random):
@@ -142,28 +177,38 @@ def _gradients(run, wanted, reached, tensors, grads):
             for i, g in zip(wanted, found, strict=True)
         ]
 
-    return _Call.apply(run_gradients, *tensors, *grads)
+    inputs = _Inputs([*tensors, *grads])
+    return _Call.apply(run_gradients, inputs, *tensors, *grads)
 
 
 def _call(f, arguments, keywords, more=None):
     """f on bolide tensors in the places of the torch tensors; those of ``more`` come first in a list, and
     then whether this computes again what it has computed before."""
-    tensors, tree = take(torch.Tensor, (arguments, keywords))
-    count = len(more or ())
-    shape = None
+    inputs = _Inputs(more or ())
+    own = () if more is None else ([shared for _, shared, _ in inputs.pairs], False)
+    args = [map_tree(torch.Tensor, inputs.add, value) for value in arguments]
+    named = {name: map_tree(torch.Tensor, inputs.add, value) for name, value in keywords.items()}
+
+    if not inputs.require_grad() or not torch.is_grad_enabled():
+        with bolide.set_grad_enabled(False):
+            result = f(*own, *args, **named)
+            inputs.tell_changes()
+            return map_tree(bolide.Tensor, lambda y: to_torch(inputs.apart(y)), result)
+
+    first, shape = inputs.ours(), None
 
     def run(inputs, again=False):
         nonlocal shape
-        args, named = map_tree(Place, lambda place: inputs[count + place.number], tree)
-        result = f(*args, **named) if more is None else f(inputs[:count], again, *args, **named)
+        if inputs is first:
+            result = f(*own, *args, **named)
+        else:
+            others = {id(x): y for x, y in zip(first, inputs, strict=True)}
+            given = map_tree(bolide.Tensor, lambda x: others.get(id(x), x), (own[:1], args, named))
+            result = f(*given[0], *[again][: len(own)], *given[1], **given[2])
         outputs, shape = take(bolide.Tensor, result)
         return outputs
 
-    tensors = [*(more or ()), *tensors]
-    if torch.is_grad_enabled() and any(t.requires_grad for t in tensors):
-        results = _Call.apply(run, *tensors)
-    else:
-        results = _compute(run, tensors, False)[2]
+    results = _Call.apply(run, inputs, *inputs.theirs())
     return map_tree(Place, lambda place: results[place.number], shape)
 
 
