@@ -1,7 +1,8 @@
 // math.h - the functions that formulas of the op table may call.
 //
 // float: branch-free polynomials (coefficients by fit.py) that the compiler vectorises; on a GPU the CUDA library, on
-// the emulated one the C library in its place. double: the C library, exact and slow. Errors in ULP: docs/accuracy.md.
+// the emulated one the C library in its place. double: math_f64.h with FMA, else the C library. Errors in ULP:
+// docs/accuracy.md.
 // To add one: a function of Num, constrained to numbers (Num<T> or `Numeric` in its signature), so that the
 // search for saved tensors and the compiler's errors stay at the line of the table.
 #pragma once
@@ -128,11 +129,19 @@ BOLIDE_MATH shift_right(Num<T> a, Num<T> b) {
 // ------------------------------------------------------------------------- from the C or CUDA library
 #define BOLIDE_LIBRARY(T, name) \
   BOLIDE_FN Num<T> name(Num<T> x) { return std::name(x.v); }
+#define BOLIDE_LIBRARY_REST(T) BOLIDE_LIBRARY(T, erf) BOLIDE_LIBRARY(T, sin) BOLIDE_LIBRARY(T, cos)
 #define BOLIDE_LIBRARY_ALL(T) \
   BOLIDE_LIBRARY(T, exp) BOLIDE_LIBRARY(T, exp2) BOLIDE_LIBRARY(T, expm1) BOLIDE_LIBRARY(T, log) BOLIDE_LIBRARY(T, log1p) \
-  BOLIDE_LIBRARY(T, tanh) BOLIDE_LIBRARY(T, erf) BOLIDE_LIBRARY(T, sin) BOLIDE_LIBRARY(T, cos) \
-  BOLIDE_LIBRARY(T, atan)
+  BOLIDE_LIBRARY(T, tanh) BOLIDE_LIBRARY(T, atan) BOLIDE_LIBRARY_REST(T)
+#if defined(__FMA__) && !defined(BOLIDE_SCALAR_LIBRARY)
+#define BOLIDE_VECTOR_F64 1
+}  // namespace bolide::inline BOLIDE_ISA
+#include "kernels/math_f64.h"
+namespace bolide::inline BOLIDE_ISA {
+BOLIDE_LIBRARY_REST(double)
+#else
 BOLIDE_LIBRARY_ALL(double)
+#endif
 #if defined(BOLIDE_SCALAR_LIBRARY)
 BOLIDE_LIBRARY_ALL(float)
 #else
@@ -224,8 +233,7 @@ BOLIDE_FLOAT atan(Num<float> x) {
   return copysign(select(a > 1, 1.57079633 - p, p), x);
 }
 // ------------------------------------------------------------------------------------ two arguments
-// a^b = 2^(b log2 |a|) in double: the error of the logarithm grows with the product, which is below 150. Then what C99
-// (annex F.9.4.4) says of signs, of 1, of numbers below 0 and of infinite ones.
+// a^b = 2^(b log2 a) in double: the error of the logarithm grows with the product, which is below 150.
 BOLIDE_FN Num<double> log2_of_positive(Num<float> a) {  // 0 and infinity too
   auto tiny = a < 1.17549435e-38;
   Num<int32_t> b = bits(select(tiny, a * 8388608, a)), e = (b - 0x3F3504F3) >> 23;
@@ -243,13 +251,8 @@ BOLIDE_FN Num<float> exp2_of_double(Num<double> x) {
                              0.24022650922289554, 0.6931472067028329, 1.0);
   return convert<float>(p * from_bits<double>((bits(shifted) + 1023) << 52));
 }
-BOLIDE_FLOAT pow(Num<float> a, Num<float> b) {
-  Num<float> x = abs(a), half = b * 0.5;
-  Num<float> y = exp2_of_double(convert<double>(b) * log2_of_positive(x));
-  auto whole = floor(b) == b, odd = whole & (floor(half) != half), negative = has_sign(a);
-  y = select(b == 0, 1, select((x == 1) & ((b == b) | (a == 1)), 1, y));
-  y = select(negative & odd, -y, y);
-  return select((a < 0) & (x < kInf<float>)&(b == b) & !whole, kNan<float>, y);
+BOLIDE_FN Num<float> pow_of_positive(Num<float> x, Num<float> b) {
+  return exp2_of_double(convert<double>(b) * log2_of_positive(x));
 }
 BOLIDE_FLOAT atan2(Num<float> a, Num<float> b) {
   Num<float> y = abs(a), x = abs(b), large = select(y > x, y, x), small = select(y > x, x, y);
@@ -271,10 +274,27 @@ BOLIDE_MATH logaddexp(Num<T> a, Num<T> b) {
 }
 BOLIDE_MATH tan(Num<T> x) { return sin(x) / cos(x); }
 
-// Of double and on one number at a time: the C library, right at every corner.
+#if defined(BOLIDE_SCALAR_LIBRARY)
+template <class T>
+inline constexpr bool kPowOfPositive = false;
+#elif defined(BOLIDE_VECTOR_F64)
+template <class T>
+inline constexpr bool kPowOfPositive = std::is_floating_point_v<T>;
+#else
+template <class T>
+inline constexpr bool kPowOfPositive = std::is_same_v<T, float>;
+#endif
+// What is made of |a|^b by what C99 (annex F.9.4.4) says of signs, of 1, of numbers below 0 and of infinite ones; or the C
+// library, right at every corner.
 // Integers: by squaring, modulo 2^bits as in multiplication; a negative exponent gives 0 unless |a| is 1.
 BOLIDE_MATH pow(Num<T> a, Num<T> b) {
-  if constexpr (std::is_floating_point_v<T>) {
+  if constexpr (kPowOfPositive<T>) {
+    Num<T> x = abs(a), half = b * 0.5, y = pow_of_positive(x, b);
+    auto whole = floor(b) == b, odd = whole & (floor(half) != half), negative = has_sign(a);
+    y = select(b == 0, 1, select((x == 1) & ((b == b) | (a == 1)), 1, y));
+    y = select(negative & odd, -y, y);
+    return select((a < 0) & (x < kInf<T>)&(b == b) & !whole, kNan<T>, y);
+  } else if constexpr (std::is_floating_point_v<T>) {
     return T(std::pow(a.v, b.v));
   } else {
     const bool negative = b.v < 0;

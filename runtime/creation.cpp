@@ -20,10 +20,10 @@ void run_arange(ArangeCall call, const Tensor& out) {
 Tensor triangle(const Tensor& x, int64_t diagonal, bool upper, const char* op) {
   check(x.rank() >= 2, ErrorKind::Shape, op, "at least 2 dimensions", [&] { return describe(x); });
   const int64_t rows = x.size(x.rank() - 2), columns = x.size(x.rank() - 1);
-  const Tensor row = arange(int64_t(0), rows, int64_t(1), DType::I64, x.device());
+  const Tensor edge = arange(diagonal, rows + diagonal, int64_t(1), DType::I64, x.device());
   const Tensor column = arange(int64_t(0), columns, int64_t(1), DType::I64, x.device());
-  const Tensor distance = sub(column, unsqueeze(row, 1));
-  return where(upper ? ge(distance, diagonal) : le(distance, diagonal), x, Scalar(false));  // which changes no dtype
+  const Tensor kept = upper ? ge(column, unsqueeze(edge, 1)) : le(column, unsqueeze(edge, 1));
+  return where(kept, x, Scalar(false));  // which changes no dtype
 }
 
 }  // namespace

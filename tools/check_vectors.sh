@@ -1,13 +1,17 @@
 #!/bin/bash
 # check_vectors.sh OBJECT...: fails when the compiler left a loop of the op table scalar.
 #
-# The objects are elementwise_loops.cpp for avx512 and float, int32_t or int64_t. Nothing else would tell: the
+# The objects are elementwise_loops.cpp for avx512 and float, double, int32_t or int64_t. Nothing else would tell: the
 # results stay right, at a tenth of the speed. Formulas that are scalar on purpose are listed in `expected`.
 set -euo pipefail
 status=0
 for object in "$@"; do
   expected='(floor_divide|remainder|erfc|erfinv|lgamma|digamma|polygamma_at|zeta|gcd)_op'
-  case $object in *f32*) ;; *) expected="${expected/(/(pow|}" ;; esac  # integers multiply in a loop
+  case $object in
+    *f32*) ;;
+    *f64*) expected="${expected/(/(sin|cos|tan|sinh|cosh|asinh|acosh|atanh|erf|}" ;;  # the C library's, or made of them
+    *) expected="${expected/(/(pow|}" ;;                                        # integers multiply in a loop
+  esac
   objdump -d --no-show-raw-insn -C "$object" | awk -v object="$object" -v expected="$expected" '
     function report() {
       if (name != "" && wide < 1 && name !~ expected) { print object ": scalar loop: " name; bad++ }

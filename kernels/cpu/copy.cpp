@@ -1,19 +1,20 @@
 // copy.cpp - copies between any layouts and dtypes; compiled once per ISA.
 //
 // Equal dtypes move bytes: one memcpy where both sides are dense, square tiles where the fast dimensions of
-// the two sides differ (a transpose), runs otherwise. Different dtypes go through blocks of the source's
-// compute type, as elementwise ops do.
+// the two sides differ (a transpose; in vector registers where they hold the type), runs otherwise. Different dtypes
+// go through blocks of the source's compute type, as elementwise ops do.
 #include <array>
 #include <cstring>
 
 #include "kernels/cpu/convert.h"
 #include "kernels/cpu/cpu_kernels.h"
+#include "kernels/cpu/simd.h"
 #include "kernels/threads.h"
 
 namespace bolide::inline BOLIDE_ISA {
 namespace {
 
-constexpr int64_t kBlock = 1024, kChunk = 32768, kTile = 32;
+constexpr int64_t kBlock = 1024, kChunk = 32768, kTile = 64;
 struct Bytes16 {
   uint64_t half[2];
 };
@@ -40,16 +41,41 @@ void move_run(const T* from, int64_t from_stride, T* to, int64_t to_stride, int6
     for (int64_t i = 0; i < n; i++) to[i * to_stride] = from[i * from_stride];
 }
 
-// The last two dimensions in tiles, so that whole cache lines of both sides are used.
+// What moves as numbers does in vector registers.
 template <class T>
-void move_tiles(const T* from, T* to, const Layout& l, int slow, int64_t begin, int64_t end) {
-  const int fast = l.rank - 1;
-  const int64_t f0 = l.strides[0][slow], f1 = l.strides[0][fast], t0 = l.strides[1][slow], t1 = l.strides[1][fast];
-  for (int64_t j = 0; j < l.shape[fast]; j += kTile) {
-    const int64_t width = std::min(kTile, l.shape[fast] - j);
-    for (int64_t i = begin; i < end; i++)
-      for (int64_t k = j; k < j + width; k++) to[i * t0 + k * t1] = from[i * f0 + k * f1];
+struct Lane {
+  static constexpr bool kKnown = sizeof(T) == 4 || sizeof(T) == 8;
+  using type = std::conditional_t<sizeof(T) == 8, double, float>;
+};
+
+// to[k * to_step + i] = from[i * from_step + k] for i < rows and k < columns, both at most kTile.
+template <class T>
+void move_tile(const T* from, int64_t from_step, int64_t rows, int64_t columns, T* to, int64_t to_step) {
+  using V = typename Lane<T>::type;
+  int64_t whole = 0;  // rows that are done
+  if constexpr (Lane<T>::kKnown) {
+    constexpr int64_t kSide = kWidth<V>;
+    const int64_t width = columns - columns % kSide;
+    for (; whole + kSide <= rows; whole += kSide) {
+      auto* p = reinterpret_cast<const V*>(from + whole * from_step);
+      auto* q = reinterpret_cast<V*>(to + whole);
+      for (int64_t k = 0; k < width; k += kSide)
+        transpose_block(p + k, from_step, int(kSide), int(kSide), q + k * to_step, to_step);
+      for (int64_t k = width; k < columns; k++)
+        for (int64_t i = whole; i < whole + kSide; i++) to[k * to_step + i] = from[i * from_step + k];
+    }
   }
+  for (int64_t k = 0; k < columns; k++)
+    for (int64_t i = whole; i < rows; i++) to[k * to_step + i] = from[i * from_step + k];
+}
+
+// The last two dimensions in tiles, so that whole cache lines of both sides are used: rows [begin, end) of the output.
+template <class T>
+void move_tiles(const T* from, T* to, const Layout& l, int64_t begin, int64_t end) {
+  const int64_t columns = l.shape[l.rank - 1], from_step = l.strides[0][l.rank - 1], to_step = l.strides[1][l.rank - 2];
+  for (int64_t j = 0; j < columns; j += kTile)
+    move_tile(from + j * from_step + begin, from_step, std::min(kTile, columns - j), end - begin,
+              to + begin * to_step + j, to_step);
 }
 
 template <class T>
@@ -69,7 +95,7 @@ void move(const CopyCall& call, const Layout& l) {
         out_offset += rest % l.shape[d] * l.strides[1][d];
       }
       const int64_t begin = chunk % blocks * kTile;
-      move_tiles(from + in_offset, to + out_offset, l, last - 1, begin, std::min(begin + kTile, rows));
+      move_tiles(from + in_offset, to + out_offset, l, begin, std::min(begin + kTile, rows));
     });
   }
   parallel_rows(l.count, kChunk, [&](int64_t begin, int64_t end) {
@@ -109,8 +135,15 @@ void convert(const CopyCall& call, const Layout& l) {
 }  // namespace
 
 void copy(const CopyCall& call) {
-  const Layout layout(call.rank, call.shape, {call.in.strides, call.out.strides});
+  Layout layout(call.rank, call.shape, {call.in.strides, call.out.strides});
   if (layout.count == 0) return;
+  const int last = layout.rank - 1;
+  const bool runs = layout.strides[0][last] == 1 && layout.strides[1][last] == 1;
+  if (last > 0 && layout.shape[last] < (runs ? 4 : 16) && layout.shape[last - 1] > layout.shape[last]) {
+    // Long runs with strides, in place of short ones.
+    std::swap(layout.shape[last], layout.shape[last - 1]);
+    for (auto& strides : layout.strides) std::swap(strides[last], strides[last - 1]);
+  }
   if (call.in.dtype == call.out.dtype)
     with_size(item_size(call.in.dtype), [&](auto t) { move<decltype(t)>(call, layout); });
   else convert(call, layout);

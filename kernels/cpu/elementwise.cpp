@@ -2,13 +2,15 @@
 //
 // The array is taken in blocks of 1024 elements (8 KB at most). An operand that is contiguous and of the compute type is
 // read where it lies; any other is gathered, and converted, into a block of scratch that stays in L1; a
-// scalar operand fills its scratch once. So one loop per op and type serves every dtype and layout. Large
-// arrays are cut into chunks for the thread pool, by their size alone.
+// scalar operand fills its scratch once. So one loop per op and type serves every dtype and layout. Where an operand is
+// transposed, blocks are tiles of 16 rows, so that whole cache lines of it are used. Bits of bytes are combined eight bytes
+// at a time. Large arrays are cut into chunks for the thread pool, by their size alone.
 #include <array>
 
 #include "kernels/cpu/convert.h"
 #include "kernels/cpu/cpu_kernels.h"
 #include "kernels/cpu/elementwise_loops.h"
+#include "kernels/cpu/simd.h"
 #include "kernels/op_list.h"
 #include "kernels/threads.h"
 
@@ -22,7 +24,7 @@ extern const OpLoops BOLIDE_LOOPS(_f32)[], BOLIDE_LOOPS(_f64)[], BOLIDE_LOOPS(_i
 inline namespace BOLIDE_ISA {
 namespace {
 
-constexpr int64_t kBlock = 1024, kChunk = 32768;
+constexpr int64_t kBlock = 1024, kChunk = 32768, kBandRows = 16, kBandColumns = 64;
 constexpr int kPorts = kMaxSlots + 1, kOut = kMaxSlots;
 
 Loop find_loop(const ElementwiseCall& call) {
@@ -78,9 +80,11 @@ struct Plan {
     char* data = nullptr;
     int64_t size = 0;  // of a stored element
     bool constant = false;  // one number for all elements
+    bool own = false;  // stored as the loop computes
     LoadRun load = nullptr;  // null: the loop works on the array itself
   } ports[kPorts];
   StoreRun store = nullptr;  // null: the loop writes the array itself
+  bool own_output;  // stored as the loop computes
   int64_t width, out_width;  // bytes of a number in the loop
 
   explicit Plan(const ElementwiseCall& call)
@@ -94,16 +98,17 @@ struct Plan {
       const Operand& operand = call.slots[s];
       Port& port = ports[s];
       if (!(port.data = static_cast<char*>(operand.data))) continue;
-      port.size = item_size(operand.dtype);
+      port.size = item_size(operand.dtype), port.own = operand.dtype == own;
       port.constant = true;
       for (int d = 0; d < layout.rank && port.constant; d++) port.constant = layout.strides[s][d] == 0;
       port.constant |= layout.count == 1;
-      if (port.constant || operand.dtype != own || !is_dense(s)) port.load = kLoads[int(operand.dtype)][compute];
+      if (port.constant || !port.own || !is_dense(s)) port.load = kLoads[int(operand.dtype)][compute];
     }
     ports[kOut] = {static_cast<char*>(call.out.data), item_size(call.out.dtype)};
     const Output output = output_of(call);
     out_width = output.size();
-    if (!is_dense(kOut) || call.out.dtype != output.dtype())
+    own_output = call.out.dtype == output.dtype();
+    if (!is_dense(kOut) || !own_output)
       store = output.bytes ? copy_bytes : kStores[int(call.out.dtype)][int(output.compute)];
   }
   static const int64_t* strides_of(const ElementwiseCall& call, int s) {
@@ -147,7 +152,141 @@ struct Plan {
                          layout.strides[kOut][layout.rank - 1], length);
                  });
   }
+
+  // ---- tiles: bands of 16 rows, the last dimension but one, in pieces of 64 columns
+  bool is_transposed(int s) const {
+    const int last = layout.rank - 1;
+    return ports[s].data && !ports[s].constant && layout.strides[s][last - 1] == 1 && layout.strides[s][last] > 1;
+  }
+  bool wants_tiles() const {
+    const int last = layout.rank - 1;
+    if (last < 1 || layout.shape[last] < kBandRows || layout.shape[last - 1] < kBandRows) return false;
+    bool any = false;
+    for (int s = 0; s < kMaxSlots; s++) any |= is_transposed(s);
+    return any && layout.strides[kOut][last] == 1;
+  }
+  int64_t bands_of_matrix() const { return (layout.shape[layout.rank - 2] + kBandRows - 1) / kBandRows; }
+  int64_t bands() const {
+    return layout.count / (layout.shape[layout.rank - 1] * layout.shape[layout.rank - 2]) * bands_of_matrix();
+  }
+
+  void run_band(int64_t band) const {
+    const int last = layout.rank - 1;
+    const int64_t first = band % bands_of_matrix() * kBandRows, columns = layout.shape[last],
+                  rows = std::min(kBandRows, layout.shape[last - 1] - first);
+    char* data[kPorts];
+    for (int s = 0; s < kPorts; s++) {
+      int64_t offset = first * layout.strides[s][last - 1], rest = band / bands_of_matrix();
+      for (int d = last - 2; d >= 0; rest /= layout.shape[d--]) offset += rest % layout.shape[d] * layout.strides[s][d];
+      data[s] = ports[s].data + offset * ports[s].size;
+    }
+    alignas(64) std::array<char, kBandRows * kBandColumns * 16> scratch[kPorts];
+    const int64_t width_of_row = kBandColumns * width;
+    for (int64_t j = 0; j < columns; j += kBandColumns) {
+      const int64_t n = std::min(kBandColumns, columns - j);
+      for (int s = 0; s < kMaxSlots; s++)
+        if (is_transposed(s)) gather_tile(s, data[s] + j * layout.strides[s][last] * ports[s].size, rows, n, scratch[s].data());
+      for (int64_t r = 0; r < rows; r++) {
+        const void* in[kMaxSlots] = {};
+        auto place = [&](int s) {
+          return data[s] + (r * layout.strides[s][last - 1] + j * layout.strides[s][last]) * ports[s].size;
+        };
+        for (int s = 0; s < kMaxSlots; s++) {
+          const Port& port = ports[s];
+          if (!port.data) continue;
+          if (is_transposed(s)) {
+            in[s] = scratch[s].data() + r * width_of_row;
+          } else if (port.own && layout.strides[s][last] == 1) {
+            in[s] = place(s);
+          } else {
+            port.load(place(s), layout.strides[s][last], scratch[s].data(), n);
+            in[s] = scratch[s].data();
+          }
+        }
+        if (own_output) {
+          loop(in, place(kOut), n);
+        } else {
+          loop(in, scratch[kOut].data(), n);
+          store(scratch[kOut].data(), place(kOut), 1, n);
+        }
+      }
+    }
+  }
+  // to[row][column], rows kBandColumns numbers apart, of an operand whose rows are adjacent in memory.
+  void gather_tile(int s, const char* from, int64_t rows, int64_t columns, char* to) const {
+    const Port& port = ports[s];
+    const int64_t step = layout.strides[s][layout.rank - 1];
+    alignas(64) std::array<char, kBandRows * kBandColumns * 16> own;
+    if (!port.own)
+      for (int64_t c = 0; c < columns; c++)
+        port.load(from + c * step * port.size, 1, own.data() + c * kBandRows * width, rows);
+    const void* source = port.own ? from : own.data();
+    const int64_t source_step = port.own ? step : kBandRows;
+    if (width == 4) transpose_tile<float>(source, source_step, rows, columns, to);
+    else if (width == 8) transpose_tile<double>(source, source_step, rows, columns, to);
+    else transpose_tile<C128>(source, source_step, rows, columns, to);
+  }
+  template <class T>
+  static void transpose_tile(const void* from, int64_t step, int64_t rows, int64_t columns, char* to) {
+    auto* p = static_cast<const T*>(from);
+    auto* q = reinterpret_cast<T*>(to);
+    if constexpr (kIsComplex<T>) {
+      for (int64_t r = 0; r < rows; r++)
+        for (int64_t c = 0; c < columns; c++) q[r * kBandColumns + c] = p[c * step + r];
+    } else {
+      for (int64_t c = 0; c < columns; c += kWidth<T>)
+        for (int64_t r = 0; r < rows; r += kWidth<T>)
+          transpose_block(p + c * step + r, step, int(std::min<int64_t>(kWidth<T>, columns - c)),
+                          int(std::min<int64_t>(kWidth<T>, rows - r)), q + r * kBandColumns + c, kBandColumns);
+    }
+  }
 };
+
+// Bits of bytes: eight bytes are one number of the loops of int64_t. Bool is 0 or 1, so that logical ops are these too.
+bool run_words(const ElementwiseCall& call, const Plan& plan) {
+  const DType dtype = call.out.dtype;
+  const auto* op = [&]() -> const OpLoops* {
+    auto of = [&](ElementwiseOp bits) { return &BOLIDE_LOOPS(_i64)[int(bits)]; };
+    const bool is_bool = dtype == DType::Bool;
+    switch (call.op) {
+      case ElementwiseOp::bitwise_and: return of(ElementwiseOp::bitwise_and);
+      case ElementwiseOp::bitwise_or: return of(ElementwiseOp::bitwise_or);
+      case ElementwiseOp::bitwise_xor: return of(ElementwiseOp::bitwise_xor);
+      case ElementwiseOp::logical_and: return is_bool ? of(ElementwiseOp::bitwise_and) : nullptr;
+      case ElementwiseOp::logical_or: return is_bool ? of(ElementwiseOp::bitwise_or) : nullptr;
+      case ElementwiseOp::logical_xor:
+      case ElementwiseOp::logical_not: return is_bool ? of(ElementwiseOp::bitwise_xor) : nullptr;
+      default: return nullptr;
+    }
+  }();
+  const int64_t bytes = plan.layout.count * item_size(dtype);
+  auto fits = [&](int port) { return plan.is_dense(port) && uintptr_t(plan.ports[port].data) % 8 == 0; };
+  if (!op || bytes < 64 || !fits(kOut)) return false;
+  const bool flips = call.op == ElementwiseOp::logical_not;
+  for (int s = 0; s < (flips ? 1 : 2); s++)
+    if (call.slots[s].dtype != dtype || !fits(s)) return false;
+  parallel_rows(bytes, 8 * kChunk, [&](int64_t begin, int64_t end) {
+    alignas(64) std::array<uint64_t, kBlock> ones;
+    if (flips) ones.fill(0x0101010101010101);
+    auto run = [&](const void* a, const void* b, void* out, int64_t words) {
+      const void* in[kMaxSlots] = {a, flips ? ones.data() : b};
+      op->forward(in, out, words);
+    };
+    auto at = [&](int port, int64_t i) { return plan.ports[port].data ? plan.ports[port].data + i : nullptr; };
+    for (int64_t i = begin, words; i + 8 <= end; i += 8 * words) {
+      words = std::min(kBlock, (end - i) / 8);
+      run(at(0, i), at(1, i), at(kOut, i), words);
+    }
+    if (const int64_t rest = (end - begin) % 8) {
+      uint64_t a = 0, b = 0, y;
+      std::memcpy(&a, at(0, end - rest), rest);
+      if (!flips) std::memcpy(&b, at(1, end - rest), rest);
+      run(&a, &b, &y, 1);
+      std::memcpy(at(kOut, end - rest), &y, rest);
+    }
+  });
+  return true;
+}
 
 // The most common small call needs no plan: everything dense and of the compute type, or a scalar.
 bool run_small(const ElementwiseCall& call) {
@@ -182,7 +321,13 @@ bool run_small(const ElementwiseCall& call) {
 void elementwise(const ElementwiseCall& call) {
   if (run_small(call)) return;
   const Plan plan(call);
-  if (plan.layout.count == 0) return;
+  if (plan.layout.count == 0 || run_words(call, plan)) return;
+  if (plan.wants_tiles()) {
+    const int64_t numbers = kBandRows * plan.layout.shape[plan.layout.rank - 1];
+    return parallel_rows(plan.bands(), std::max<int64_t>(1, kChunk / numbers), [&](int64_t begin, int64_t end) {
+      for (int64_t band = begin; band < end; band++) plan.run_band(band);
+    });
+  }
   parallel_rows(plan.layout.count, kChunk, [&](int64_t begin, int64_t end) { plan.run(begin, end); });
 }
 

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "kernels/cpu/fft_plan.h"
+#include "kernels/cpu/simd.h"
 #include "kernels/threads.h"
 
 namespace bolide::inline BOLIDE_ISA {
@@ -139,6 +140,38 @@ struct Work {  // two buffers of a thread
   }
 };
 
+// Dense rows and full lanes: squares of real and imaginary parts are transposed in registers. They
+// return how many elements of each row are done.
+template <class T>
+int64_t load_squares(From<T> from, T* re, T* im, int64_t n) {
+  constexpr int64_t kSide = kWidth<T>, kStep = kSide / 2;
+  int64_t i = 0;
+  for (; i + kStep <= n; i += kStep)
+    for (int64_t l = 0; l < kLanes<T>; l += kSide) {
+      Vector<T> v[kSide];
+#pragma GCC unroll 16
+      for (int64_t r = 0; r < kSide; r++) v[r] = load(&from.base[(l + r) * from.lane + i].re);
+      transpose<T>(v);
+#pragma GCC unroll 16
+      for (int64_t c = 0; c < kSide; c++) store((c % 2 ? im : re) + (i + c / 2) * kLanes<T> + l, v[c]);
+    }
+  return i;
+}
+template <class T>
+int64_t store_squares(const T* re, const T* im, To<T> to, int64_t n, T scale) {
+  constexpr int64_t kSide = kWidth<T>, kStep = kSide / 2;
+  int64_t i = 0;
+  for (; i + kStep <= n; i += kStep)
+    for (int64_t l = 0; l < kLanes<T>; l += kSide) {
+      Vector<T> v[kSide];
+#pragma GCC unroll 16
+      for (int64_t c = 0; c < kSide; c++) v[c] = load((c % 2 ? im : re) + (i + c / 2) * kLanes<T> + l) * scale;
+      transpose<T>(v);
+#pragma GCC unroll 16
+      for (int64_t r = 0; r < kSide; r++) store(&to.base[(l + r) * to.lane + i].re, v[r]);
+    }
+  return i;
+}
 template <class T>
 void load_lanes(From<T> from, Parts<T> x, int64_t n, int64_t lanes, bool inverse) {
   T *const re = inverse ? x.im : x.re, *const im = inverse ? x.re : x.im;
@@ -149,9 +182,10 @@ void load_lanes(From<T> from, Parts<T> x, int64_t n, int64_t lanes, bool inverse
     }
     return;
   }
+  const int64_t done = from.step == 1 && lanes == kLanes<T> ? load_squares(from, re, im, n) : 0;
   for (int64_t l = 0; l < lanes; l++) {
     const Complex<T>* row = from.base + l * from.lane;
-    for (int64_t i = 0; i < n; i++)
+    for (int64_t i = done; i < n; i++)
       re[i * lanes + l] = row[i * from.step].re, im[i * lanes + l] = row[i * from.step].im;
   }
 }
@@ -165,9 +199,10 @@ void store_lanes(Parts<T> y, To<T> to, int64_t n, int64_t lanes, bool inverse, T
     }
     return;
   }
+  const int64_t done = to.step == 1 && lanes == kLanes<T> ? store_squares(re, im, to, n, scale) : 0;
   for (int64_t l = 0; l < lanes; l++) {
     Complex<T>* row = to.base + l * to.lane;
-    for (int64_t i = 0; i < n; i++) row[i * to.step] = {re[i * lanes + l] * scale, im[i * lanes + l] * scale};
+    for (int64_t i = done; i < n; i++) row[i * to.step] = {re[i * lanes + l] * scale, im[i * lanes + l] * scale};
   }
 }
 
@@ -193,11 +228,16 @@ void transform_long(const Plan<T>& plan, const Complex<T>* x, Complex<T>* y, Com
     const Work<T> work(a, lanes);
     load_lanes<T>({x + first, b, 1}, work.x, a, lanes, inverse);
     const Parts<T> found = transform_lanes(*plan.columns, work.x, work.y, lanes);
-    for (int64_t l = 0; l < lanes; l++) {
-      Complex<T>* row = middle + (first + l) * a;
-      for (int64_t k = 0, turn = 0; k < a; k++, turn += first + l)
-        row[k] = Complex<T>{found.re[k * lanes + l], found.im[k * lanes + l]} * plan.roots[turn];
+    for (int64_t k = 0; k < a; k++) {
+      const T *turn_re = plan.turn_re.data() + k * b + first, *turn_im = plan.turn_im.data() + k * b + first;
+      T *const re = found.re + k * lanes, *const im = found.im + k * lanes;
+#pragma GCC ivdep
+      for (int64_t l = 0; l < lanes; l++) {
+        const T x_re = re[l], x_im = im[l];
+        re[l] = x_re * turn_re[l] - x_im * turn_im[l], im[l] = x_re * turn_im[l] + x_im * turn_re[l];
+      }
     }
+    store_lanes<T>(found, {middle + first * a, 1, a}, a, lanes, false, T(1));
   });
   each_block<T>(a, [&](int64_t first, int64_t lanes) {
     const Work<T> work(b, lanes);
@@ -238,8 +278,8 @@ template <class T>
 void transform_row(const Plan<T>& plan, const Complex<T>* x, Complex<T>* y, bool inverse, T scale) {
   if (plan.longer) return transform_by_chirp(plan, x, y, inverse, scale);
   if (!plan.columns) return transform_block<T>(plan, {x, 1, plan.n}, {y, 1, plan.n}, 1, inverse, scale);
-  std::vector<Complex<T>> middle(size_t(plan.n));
-  transform_long(plan, x, y, middle.data(), inverse, scale);
+  auto* middle = static_cast<Complex<T>*>(scratch(1, plan.n * int64_t(sizeof(Complex<T>))));
+  transform_long(plan, x, y, middle, inverse, scale);
 }
 
 // Dense arrays of outer x n x inner.

@@ -79,6 +79,7 @@ struct Plan {
   std::vector<Radix> radices;
   std::vector<Complex<T>> roots;               // of n
   Shared<Plan> columns, rows;   // of a long length: n = columns->n * rows->n
+  std::vector<T> turn_re, turn_im;  // what lies between: root k * l at [k * rows->n + l]
   Shared<Plan> longer;          // Bluestein's
   std::vector<Complex<T>> chirp, spectrum;     // e^(-pi i k^2 / n), and the longer transform of its inverse
 };
@@ -126,7 +127,12 @@ Shared<Plan<T>> make_plan(int64_t n) {
   if (plan->radices.size() > 1) {
     int64_t a = 1;
     for (size_t i = 0; i < plan->radices.size() && a * a < n; i++) a *= plan->radices[i].value;
-    if (a < n) plan->columns = plan_of<T>(a), plan->rows = plan_of<T>(n / a);
+    if (a < n) {
+      plan->columns = plan_of<T>(a), plan->rows = plan_of<T>(n / a);
+      for (int64_t k = 0; k < a; k++)
+        for (int64_t l = 0; l < n / a; l++)
+          plan->turn_re.push_back(plan->roots[k * l].re), plan->turn_im.push_back(plan->roots[k * l].im);
+    }
   }
   return plan;
 }

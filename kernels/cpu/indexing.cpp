@@ -79,6 +79,8 @@ void move_all(const IndexCall& call, const Moves& moves) {
   if (call.mode != IndexCall::Take) {
     rows = call.count;
     piece = n * call.count < kChunk ? n : std::clamp<int64_t>((n + 15) / 16, std::min<int64_t>(n, 64), n);
+  } else if (rank == 1 && stride != 1 && n > 16) {  // columns: 16 rows of the array, that stay in the cache
+    piece = 16, rows = kChunk / piece;
   }
   const int64_t pieces = (n + piece - 1) / piece, blocks = (call.count + rows - 1) / rows;
   parallel(blocks * pieces, [&](int64_t chunk) {

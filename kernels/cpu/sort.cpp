@@ -79,7 +79,8 @@ Item* radix_sort(int64_t n, Item* items, Item* other, int bits) {
 template <class Item>
 const Item* in_order(int64_t n, int64_t kept, Item* items, int bits) {
   if (n >= kRadixFrom && kept >= n / 8) return radix_sort(n, items, items + n, bits);
-  if (kept < n && kept > 0) std::nth_element(items, items + kept - 1, items + n);
+  if (kept <= n / 16) return std::partial_sort(items, items + kept, items + n), items;
+  if (kept < n) std::nth_element(items, items + kept - 1, items + n);
   std::sort(items, items + kept);
   return items;
 }

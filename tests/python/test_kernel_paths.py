@@ -1,0 +1,184 @@
+"""Ways through the kernels that only some sizes and layouts take: tiles, words of bytes, columns, short runs, lanes.
+
+Sizes lie around the edges of blocks; references are NumPy's.
+"""
+
+import warnings
+
+import bolide
+import numpy as np
+import pytest
+
+SIDES = [(1, 1), (15, 17), (16, 16), (17, 64), (64, 65), (63, 130), (3, 200), (200, 3)]
+DTYPES = [
+    "float32",
+    "float64",
+    "float16",
+    "int32",
+    "int64",
+    "uint8",
+    "complex64",
+    "complex128",
+    "int16",
+]
+
+
+def numbers(shape, dtype, seed=0):
+    rng = np.random.default_rng(seed)
+    values = rng.integers(0, 100, shape)
+    return (values + 1j * rng.integers(0, 9, shape) if "complex" in dtype else values).astype(dtype)
+
+
+@pytest.fixture
+def tensor(device):
+    return lambda array: bolide.from_numpy(array).to(device)
+
+
+def check(found, expected):
+    np.testing.assert_array_equal(found.cpu().numpy(), expected)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("sides", SIDES)
+def test_transposed_operands_and_copies(tensor, dtype, sides):
+    a, b = numbers(sides, dtype), numbers(sides[::-1], dtype, 1)
+    x, y = tensor(a), tensor(b)
+    check(x + y.T, a + b.T)
+    check(x.T + y, a.T + b)
+    check(y.T.contiguous(), b.T)
+    check(x + y.T[0, 0] * y.T, a + b.T[0, 0] * b.T)
+    check(
+        y.T.to(bolide.float64 if "complex" not in dtype else bolide.complex128) * 2,
+        b.T.astype(np.complex128) * 2,
+    )
+    out = bolide.zeros(sides[0], 2 * sides[1], dtype=x.dtype, device=x.device)[:, ::2]  # strided
+    out.copy_(y.T)
+    check(out, b.T)
+    expected = a + b.T  # x may share memory with a
+    check(x.add_(y.T), expected)
+
+
+def test_transposed_operands_of_more_dimensions(tensor):
+    a, b, c = (
+        numbers((3, 20, 70), "float32"),
+        numbers((3, 70, 20), "float32", 1),
+        numbers((3, 20, 70), "uint8", 2),
+    )
+    x, y, z = tensor(a), tensor(b), tensor(c)
+    check(x * y.transpose(1, 2), a * b.transpose(0, 2, 1))
+    check(bolide.where(z > 50, y.mT, x), np.where(c > 50, b.transpose(0, 2, 1), a))
+    check(y.mT > x, b.transpose(0, 2, 1) > a)
+    check((x[:, :1] + y.mT).mT, (a[:, :1] + b.transpose(0, 2, 1)).transpose(0, 2, 1))
+    check(y.permute(1, 2, 0).contiguous(), b.transpose(1, 2, 0))
+    check(y.permute(2, 0, 1).contiguous(), b.transpose(2, 0, 1))
+
+
+@pytest.mark.parametrize("n", [1, 63, 64, 65, 71, 4097, 300_007])
+def test_bits_of_bytes(tensor, n):
+    a, b = numbers(n, "uint8") < 50, numbers(n, "uint8", 1) < 50
+    x, y = tensor(a), tensor(b)
+    for found, expected in (
+        (x & y, a & b),
+        (x | y, a | b),
+        (x ^ y, a ^ b),
+        (~x, ~a),
+        (bolide.logical_and(x, y), a & b),
+        (bolide.logical_or(x, y), a | b),
+        (bolide.logical_xor(x, y), a ^ b),
+        (bolide.logical_not(x), ~a),
+        (x[1:] & y[1:], a[1:] & b[1:]),  # at odd addresses
+        (x[::2] | y[::2], a[::2] | b[::2]),
+    ):
+        assert found.dtype == bolide.bool
+        check(found, expected)
+    i, j = numbers(n, "int16"), numbers(n, "int16", 1)
+    check(tensor(i) ^ tensor(j), i ^ j)
+    check(bolide.logical_and(tensor(i), tensor(j)), np.logical_and(i, j))
+    expected = ~a
+    check(x.logical_not_(), expected)
+
+
+@pytest.mark.parametrize("repeats", [1, 2, 3, 20])
+def test_short_runs(tensor, repeats):
+    a = numbers((50, 30), "int32")
+    check(tensor(a).repeat_interleave(repeats, 1), a.repeat(repeats, 1))
+    check(tensor(a)[:, :repeats].contiguous(), a[:, :repeats])
+    check(bolide.stack([tensor(a)] * repeats, 2), np.stack([a] * repeats, 2))
+
+
+@pytest.mark.parametrize("shape", [(5, 7), (40, 33), (200, 300)])
+def test_columns_taken(tensor, shape):
+    a = numbers(shape, "float32")
+    index = np.random.default_rng(3).integers(0, shape[1], 130)
+    check(tensor(a).index_select(1, tensor(index)), a[:, index])
+    check(tensor(a)[:, tensor(index)], a[:, index])
+
+
+@pytest.mark.parametrize("diagonal", [-300, -3, -1, 0, 1, 4, 300])
+def test_triangles(tensor, diagonal):
+    a = numbers((5, 9), "float32")
+    check(bolide.tril(tensor(a), diagonal), np.tril(a, diagonal))
+    check(bolide.triu(tensor(a), diagonal), np.triu(a, diagonal))
+
+
+@pytest.mark.parametrize("n, k", [(16, 1), (1000, 1), (1000, 62), (1000, 63), (5000, 7)])
+def test_few_of_many(tensor, n, k):
+    a = np.random.default_rng(n).integers(0, 50, (3, n)).astype("float32")
+    a[1, n // 2] = np.nan
+    found = bolide.topk(tensor(a), k)
+    order = np.argsort(-np.nan_to_num(a, nan=1000), axis=1, kind="stable")[
+        :, :k
+    ]  # NaN is the largest
+    check(found.values, np.take_along_axis(a, order, 1))
+    check(found.indices, order)
+
+
+@pytest.mark.parametrize("rows", [1, 7, 8, 16, 33])
+@pytest.mark.parametrize("n", [1, 3, 15, 16, 30, 256, 300, 1024, 1000])
+def test_lanes_of_fourier_transforms(tensor, device, rows, n):
+    if device != "cpu":
+        pytest.skip("fft has a CPU kernel only")
+    rng = np.random.default_rng(n)
+    x = rng.standard_normal((rows, n))
+    z = x + 1j * rng.standard_normal((rows, n))
+    for fft, mine, array in (
+        (np.fft.fft, bolide.fft.fft, z),
+        (np.fft.ifft, bolide.fft.ifft, z),
+        (np.fft.rfft, bolide.fft.rfft, x),
+    ):
+        expected = fft(array)
+        for dtype, unit in (("F", 6e-8), ("D", 1.2e-16)):
+            given = array.astype(
+                dtype if array is z else dtype.lower().replace("f", "f4").replace("d", "f8")
+            )
+            error = np.abs(mine(tensor(given)).numpy() - expected).max()
+            assert error <= 30 * unit * np.abs(expected).max()
+
+
+CORNERS = [0.0, -0.0, 1, -1, 0.5, -0.5, 2, -2, 3, -3, np.inf, -np.inf, np.nan, 1e308, -1e308, 1.7e308, 5e-324, -5e-324,
+           1e-310, 709.782712893384, 709.7827128933841, -745.13, -745.14, 1e16, -1e16, 9007199254740993.0,
+           -4503599627370497, 0.7071067811865476, 1.4142135623730951, 1e-8]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "name", ["exp", "exp2", "expm1", "log", "log1p", "tanh", "arctan", "arctan2", "power"]
+)
+def test_functions_of_float64(tensor, name):
+    """Within 4 units of the C library's at corners and on random numbers, with its signs of zero."""
+    rng = np.random.default_rng(1)
+    x = np.concatenate([CORNERS, rng.standard_normal(500), 10 ** rng.uniform(-300, 300, 500)])
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        if name in ("arctan2", "power"):
+            a, b = (part.ravel() for part in np.meshgrid(x[:60], x[:80]))
+            expected = getattr(np, name)(a, b)
+            found = {"arctan2": bolide.atan2, "power": bolide.pow}[name](tensor(a), tensor(b))
+        else:
+            expected = getattr(np, name)(x)
+            found = getattr(bolide, name)(tensor(x))
+    found = found.cpu().numpy()
+    known = np.isfinite(expected)
+    np.testing.assert_array_equal(found[~known], expected[~known])
+    found, expected = found[known], expected[known]
+    assert (np.abs(found - expected) <= 4 * np.spacing(np.abs(expected))).all()
+    np.testing.assert_array_equal(np.signbit(found), np.signbit(expected))
