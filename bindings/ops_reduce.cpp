@@ -80,9 +80,7 @@ Tensor norm(const Tensor& x, PyObject* p, const OptionalDims& dims, bool keepdim
   if (order == 0) return to(sum(ne(sizes, 0), dims, keepdim), sizes.dtype());
   return pow(sum(pow(sizes, order), dims, keepdim), 1 / order);
 }
-Tensor count_nonzero(const Tensor& x, const OptionalDims& dims) {
-  return sum(x.dtype() == DType::Bool ? x : ne(x, 0), dims);
-}
+Tensor count_nonzero(const Tensor& x, const OptionalDims& dims) { return sum(ne(x, 0), dims); }
 
 Tensor nansum(const Tensor& x, const OptionalDims& dims, bool keepdim, OptionalDType dtype) {
   check(!is_complex(x.dtype()), ErrorKind::DType, "nansum", "a real dtype",

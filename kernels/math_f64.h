@@ -11,7 +11,9 @@ namespace bolide::inline BOLIDE_ISA {
 
 // Whole numbers go to int64_t and back as the low bits of a double: AVX2 has no instruction for it.
 inline constexpr double kWholeBits = 6755399441055744.0;  // 1.5 * 2^52
-BOLIDE_DOUBLE whole_from_bits(Num<int64_t> n) { return from_bits<double>(n + bits(Num<double>(kWholeBits))) - kWholeBits; }
+BOLIDE_DOUBLE whole_from_bits(Num<int64_t> n) {
+  return from_bits<double>(n + bits(Num<double>(kWholeBits))) - kWholeBits;
+}
 BOLIDE_DOUBLE power_of_two(Num<double> n) { return from_bits<double>((bits(n + kWholeBits) + 1023) << 52); }
 
 // ------------------------------------------------------------------------------------- exponentials
@@ -31,9 +33,7 @@ BOLIDE_DOUBLE exp_of_parts(ExpPartsF64 parts) {  // in two steps, for results be
   Num<double> half = round(parts.n * 0.5);
   return (parts.expm1_r + 1) * power_of_two(half) * power_of_two(parts.n - half);
 }
-BOLIDE_DOUBLE exp(Num<double> x) {
-  return exp_of_parts(exp_parts(select(x > 710, 710, select(x < -746, -746, x)), 0));
-}
+BOLIDE_DOUBLE exp(Num<double> x) { return exp_of_parts(exp_parts(select(x > 710, 710, select(x < -746, -746, x)), 0)); }
 BOLIDE_DOUBLE exp2(Num<double> x) {
   Num<double> c = select(x > 1025, 1025, select(x < -1077, -1077, x)), n = round(c);
   Num<double> r = c - n;
@@ -63,9 +63,9 @@ BOLIDE_FN LogPartsF64 log_parts(Num<double> x) {
 BOLIDE_DOUBLE log(Num<double> x) {
   auto [n, m] = log_parts(x);
   Num<double> t = m - 1, s = t / (t + 2), z = s * s, half = 0.5 * t * t;
-  Num<double> p = z * polynomial(z, 0.130872361967068337, 0.132687147923428851, 0.153862418819388256,
-                                 0.181817956000607873, 0.22222222392089008, 0.285714285708019569, 0.400000000000008797,
-                                 0.666666666666666665);
+  Num<double> p =
+      z * polynomial(z, 0.130872361967068337, 0.132687147923428851, 0.153862418819388256, 0.181817956000607873,
+                     0.22222222392089008, 0.285714285708019569, 0.400000000000008797, 0.666666666666666665);
   Num<double> y = n * 0.693147180559663 + (t - (half - multiply_add(n, 2.8235290563031577e-13, s * (half + p))));
   return select(x > 0, select(x < kInf<double>, y, x), select(x == 0, -kInf<double>, Num<double>(kNan<double>)));
 }
@@ -87,9 +87,9 @@ BOLIDE_FN TwoDoubles log_in_two(Num<double> x) {
   Num<double> t = m - 1, d = m + 1, d_low = m - (d - 1);
   Num<double> s = t / d, s_low = multiply_add(-s, d_low, multiply_add(-s, d, t)) / d;
   Num<double> z = s * s, z_low = multiply_add(s, s, -z) + 2 * s * s_low;
-  Num<double> p = z * polynomial(z, 0.107628674280998885, 0.104562783752206237, 0.117668153034348047,
-                                 0.133332964839725059, 0.153846157618126224, 0.181818181796525146,
-                                 0.222222222222284446, 0.285714285714285646, 0.4);
+  Num<double> p =
+      z * polynomial(z, 0.107628674280998885, 0.104562783752206237, 0.117668153034348047, 0.133332964839725059,
+                     0.153846157618126224, 0.181818181796525146, 0.222222222222284446, 0.285714285714285646, 0.4);
   TwoDoubles c = sum_of(0.66666666666666663, p);  // (2/3 + p) z s beside 2 s
   c.low = c.low + 3.700743415417188e-17;
   Num<double> q = c.high * z, q_low = multiply_add(c.high, z, -q) + (c.high * z_low + c.low * z);
@@ -112,11 +112,12 @@ BOLIDE_DOUBLE pow_of_positive(Num<double> x, Num<double> b) {  // 0 and infinity
 BOLIDE_DOUBLE angle_of(Num<double> y, Num<double> x) {
   auto low = y <= 0.41421356237309503 * x, high = y > 2.4142135623730949 * x;
   Num<double> t = select(low, y, select(high, -x, y - x)) / select(low, x, select(high, y, y + x)), z = t * t;
-  Num<double> p = polynomial(z, 0.0162851830297789643, -0.0345700441860098594, 0.0455157308666050891,
-                             -0.0523044985670833875, 0.0587892839851709355, -0.0666642483361353844,
-                             0.076922963721299629, -0.0909090875340049956, 0.111111111051534294, -0.142857142856598069,
-                             0.199999999999998044, -0.333333333333333332);
-  p = multiply_add(p, t * z, select(low, 0, select(high, 6.123233995736766e-17, Num<double>(3.061616997868383e-17)))) + t;
+  Num<double> p =
+      polynomial(z, 0.0162851830297789643, -0.0345700441860098594, 0.0455157308666050891, -0.0523044985670833875,
+                 0.0587892839851709355, -0.0666642483361353844, 0.076922963721299629, -0.0909090875340049956,
+                 0.111111111051534294, -0.142857142856598069, 0.199999999999998044, -0.333333333333333332);
+  p = multiply_add(p, t * z, select(low, 0, select(high, 6.123233995736766e-17, Num<double>(3.061616997868383e-17)))) +
+      t;
   return select(low, 0, select(high, 1.57079632679489662, Num<double>(0.785398163397448310))) + p;
 }
 BOLIDE_DOUBLE atan(Num<double> x) { return copysign(angle_of(abs(x), 1), x); }

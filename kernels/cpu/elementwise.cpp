@@ -185,7 +185,8 @@ struct Plan {
     for (int64_t j = 0; j < columns; j += kBandColumns) {
       const int64_t n = std::min(kBandColumns, columns - j);
       for (int s = 0; s < kMaxSlots; s++)
-        if (is_transposed(s)) gather_tile(s, data[s] + j * layout.strides[s][last] * ports[s].size, rows, n, scratch[s].data());
+        if (is_transposed(s))
+          gather_tile(s, data[s] + j * layout.strides[s][last] * ports[s].size, rows, n, scratch[s].data());
       for (int64_t r = 0; r < rows; r++) {
         const void* in[kMaxSlots] = {};
         auto place = [&](int s) {

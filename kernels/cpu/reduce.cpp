@@ -16,6 +16,7 @@ namespace bolide::inline BOLIDE_ISA {
 namespace {
 
 constexpr int64_t kLanes = 64, kBlock = 4096, kPanel = 1024, kRows = 64, kPiece = 16 * kBlock;
+constexpr int64_t kTogether = 4;  // rows of a panel that are combined before what there is is read
 
 template <class T>
 struct table {
@@ -180,24 +181,55 @@ void reduce_rows(const ReduceCall& call, const Layout& l) {
 }
 
 // ------------------------------------------------------------------------------------------------- columns
-// `columns` neighbouring results from `first` on, each over all l.n elements; totals gets the results.
+// The elements of `columns` neighbouring results, row by row: in place, or converted into `room`.
+template <class T>
+class PanelRows {
+ public:
+  PanelRows(const ReduceCall& call, const Layout& l, int64_t base, int64_t columns)
+      : l_(l), size_(item_size(call.in.dtype)), columns_(columns),
+        load_(call.in.dtype == kComputeDTypes[int(call.compute)] ? nullptr
+                                                                 : kLoads[int(call.in.dtype)][int(call.compute)]),
+        data_(static_cast<const char*>(call.in.data) + base * size_) {}
+  const T* read(int64_t i, T* room) const {
+    int64_t offset = 0;
+    for (int d = l_.reduced_rank - 1; d >= 0; i /= l_.shape[d--]) offset += i % l_.shape[d] * l_.strides[d];
+    if (!load_) return reinterpret_cast<const T*>(data_ + offset * size_);
+    load_(data_ + offset * size_, 1, room, columns_);
+    return room;
+  }
+
+ private:
+  const Layout& l_;
+  const int64_t size_, columns_;
+  const LoadRun load_;
+  const char* const data_;
+};
+
+// `columns` neighbouring results, each over all l.n elements; totals gets the results.
 template <class R, class T>
 void reduce_panel(const ReduceCall& call, const Layout& l, int64_t base, int64_t columns, T* totals) {
-  T shift[kPanel] = {}, block[kPanel], row[kPanel];
+  T shift[kPanel] = {}, block[kPanel];
   using Shift = typename R::Shift::type;
   if constexpr (!std::is_same_v<Shift, typename table<T>::nothing>) reduce_panel<Shift>(call, l, base, columns, shift);
-  const int64_t size = item_size(call.in.dtype);
-  const LoadRun load = kLoads[int(call.in.dtype)][int(call.compute)];
-  const bool own = call.in.dtype == kComputeDTypes[int(call.compute)];
-  auto* data = static_cast<const char*>(call.in.data) + base * size;
+  const PanelRows<T> rows(call, l, base, columns);
   std::fill_n(totals, columns, R::first().v);
+  T room[kTogether][kPanel];
   for (int64_t r = 0; r < l.n; r += kRows) {
     std::fill_n(block, columns, R::first().v);
-    for (int64_t i = r; i < std::min(r + kRows, l.n); i++) {
-      int64_t offset = 0, rest = i;
-      for (int d = l.reduced_rank - 1; d >= 0; rest /= l.shape[d--]) offset += rest % l.shape[d] * l.strides[d];
-      const T* x = reinterpret_cast<const T*>(data + offset * size);
-      if (!own) load(data + offset * size, 1, row, columns), x = row;
+    const int64_t end = std::min(r + kRows, l.n);
+    int64_t i = r;
+    for (; i + kTogether <= end; i += kTogether) {
+      const T* x[kTogether];
+      for (int64_t k = 0; k < kTogether; k++) x[k] = rows.read(i + k, room[k]);
+#pragma GCC ivdep
+      for (int64_t j = 0; j < columns; j++) {
+        auto mapped = [&](int64_t k) { return R::map(x[k][j], shift[j]); };
+        block[j] =
+            R::combine(block[j], R::combine(R::combine(mapped(0), mapped(1)), R::combine(mapped(2), mapped(3)))).v;
+      }
+    }
+    for (; i < end; i++) {
+      const T* x = rows.read(i, room[0]);
 #pragma GCC ivdep
       for (int64_t j = 0; j < columns; j++) block[j] = R::combine(block[j], R::map(x[j], shift[j])).v;
     }
@@ -206,31 +238,65 @@ void reduce_panel(const ReduceCall& call, const Layout& l, int64_t base, int64_t
   for (int64_t j = 0; j < columns; j++) totals[j] = R::finish(totals[j], T(l.n), T(call.parameter), shift[j]).v;
 }
 
-template <class R, class T>
-void reduce_columns(const ReduceCall& call, const Layout& l) {
-  const int64_t inner = l.kept_shape[l.kept_rank - 1], panels = (inner + kPanel - 1) / kPanel;
+// f(in, out, columns) for all panels of results; out is the place of the first, the others lie kept_out apart.
+template <class F>
+void each_panel(const Layout& l, const F& f) {
+  const int64_t inner = l.kept_shape[l.kept_rank - 1], width = l.n * inner > kBlock * 16 ? kPanel / 4 : kPanel;
+  const int64_t panels = (inner + width - 1) / width;
   parallel(l.results / inner * panels, [&](int64_t chunk) {
-    const int64_t column = chunk % panels * kPanel, columns = std::min(kPanel, inner - column);
+    const int64_t column = chunk % panels * width;
     int64_t in, out;
     l.place(chunk / panels * inner + column, in, out);
+    f(in, out, std::min(width, inner - column));
+  });
+}
+template <class R, class T>
+void reduce_columns(const ReduceCall& call, const Layout& l) {
+  each_panel(l, [&](int64_t in, int64_t out, int64_t columns) {
     T totals[kPanel];
     reduce_panel<R>(call, l, in, columns, totals);
     for (int64_t j = 0; j < columns; j++) write(call, out + j * l.kept_out[l.kept_rank - 1], totals[j]);
   });
 }
 
+bool in_columns(const Layout& l) {
+  return l.kept_in[l.kept_rank - 1] == 1 && l.kept_shape[l.kept_rank - 1] >= 8 && l.strides[l.reduced_rank - 1] != 1 &&
+         l.n > 1;
+}
 template <class R, class T>
 void reduce_as(const ReduceCall& call, const Layout& l) {
-  const bool columns = l.kept_in[l.kept_rank - 1] == 1 && l.kept_shape[l.kept_rank - 1] >= 8 &&
-                       l.strides[l.reduced_rank - 1] != 1 && l.n > 1;
-  if (columns) reduce_columns<R, T>(call, l);
+  if (in_columns(l)) reduce_columns<R, T>(call, l);
   else reduce_rows<R, T>(call, l);
 }
 
 // ------------------------------------------------------------------------------------------ argmax, argmin
+// Down the rows of a panel; places are integers as wide as the numbers.
+template <bool largest, class T>
+void find_in_columns(const ReduceCall& call, const Layout& l) {
+  each_panel(l, [&](int64_t in, int64_t out, int64_t columns) {
+    const PanelRows<T> rows(call, l, in, columns);
+    T best[kPanel], room[kPanel];
+    IntOf<T> places[kPanel] = {};
+    std::copy_n(rows.read(0, room), columns, best);
+    for (int64_t i = 1; i < l.n; i++) {
+      const T* x = rows.read(i, room);
+#pragma GCC ivdep
+      for (int64_t j = 0; j < columns; j++) {
+        const Num<T> a = best[j], b = x[j];
+        const Mask<T> wins = ((largest ? b > a : b < a) | (b != b)) & (a == a);
+        best[j] = select(wins, b, a).v;
+        places[j] = (IntOf<T>(i) & wins.v) | (places[j] & ~wins.v);
+      }
+    }
+    auto* to = static_cast<int64_t*>(call.out.data) + out;
+    for (int64_t j = 0; j < columns; j++) to[j * l.kept_out[l.kept_rank - 1]] = places[j];
+  });
+}
 template <class T>
 void find_extreme(const ReduceCall& call, const Layout& l) {
   const bool largest = call.op == ReductionOp::argmax;
+  if (in_columns(l) && l.n <= std::numeric_limits<int32_t>::max())
+    return largest ? find_in_columns<true, T>(call, l) : find_in_columns<false, T>(call, l);
   parallel_rows(l.results, std::max<int64_t>(1, kBlock / l.n), [&](int64_t begin, int64_t end) {
     T block[kBlock];
     for (int64_t r = begin; r < end; r++) {

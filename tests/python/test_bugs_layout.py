@@ -160,7 +160,7 @@ def test_b6_negative_strides_are_copied_or_right():
     array = np.arange(12.0).reshape(3, 4)[::-1, ::-2]
     for make in (bolide.tensor, bolide.as_tensor, np.asarray):
         x = bolide.as_tensor(make(array))
-        assert np.array_equal((x + x.exp() * 2).numpy(), array + np.exp(array) * 2)
+        assert np.array_equal((x + x.sqrt() * 2).numpy(), array + np.sqrt(array) * 2)
         assert np.array_equal(x[bolide.tensor([2, 0])].numpy(), array[[2, 0]])
     with pytest.raises(ValueError, match="strides"):
         bolide.from_numpy(array)

@@ -182,3 +182,21 @@ def test_functions_of_float64(tensor, name):
     found, expected = found[known], expected[known]
     assert (np.abs(found - expected) <= 4 * np.spacing(np.abs(expected))).all()
     np.testing.assert_array_equal(np.signbit(found), np.signbit(expected))
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64", "float16", "int32", "int64", "uint8"])
+@pytest.mark.parametrize("shape", [(2, 8), (5, 9), (67, 300), (130, 1025), (3, 70, 33)])
+def test_reductions_of_columns(tensor, dtype, shape):
+    a = numbers(shape, dtype)
+    if "float" in dtype:
+        a.reshape(-1)[:: a.size // 3] = np.nan
+    x, d = tensor(a), len(shape) - 2
+    wide = a.astype("float64")
+    check(x.argmax(d), a.argmax(d))
+    check(x.argmin(d), a.argmin(d))
+    found = x.max(d)
+    check(found.values, a.max(d))
+    check(found.indices, a.argmax(d))
+    check(x.amin(d), a.min(d))
+    if dtype != "float16":  # whole numbers: exact
+        check(x.sum(d).to(bolide.float64), wide.sum(d))
