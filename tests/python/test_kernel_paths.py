@@ -34,6 +34,12 @@ def tensor(device):
     return lambda array: bolide.from_numpy(array).to(device)
 
 
+@pytest.fixture
+def cpu_kernel(device):
+    if device != "cpu":
+        pytest.skip("has a CPU kernel only")
+
+
 def check(found, expected):
     np.testing.assert_array_equal(found.cpu().numpy(), expected)
 
@@ -122,7 +128,7 @@ def test_triangles(tensor, diagonal):
 
 
 @pytest.mark.parametrize("n, k", [(16, 1), (1000, 1), (1000, 62), (1000, 63), (5000, 7)])
-def test_few_of_many(tensor, n, k):
+def test_few_of_many(tensor, cpu_kernel, n, k):
     a = np.random.default_rng(n).integers(0, 50, (3, n)).astype("float32")
     a[1, n // 2] = np.nan
     found = bolide.topk(tensor(a), k)
@@ -135,9 +141,7 @@ def test_few_of_many(tensor, n, k):
 
 @pytest.mark.parametrize("rows", [1, 7, 8, 16, 33])
 @pytest.mark.parametrize("n", [1, 3, 15, 16, 30, 256, 300, 1024, 1000])
-def test_lanes_of_fourier_transforms(tensor, device, rows, n):
-    if device != "cpu":
-        pytest.skip("fft has a CPU kernel only")
+def test_lanes_of_fourier_transforms(tensor, cpu_kernel, rows, n):
     rng = np.random.default_rng(n)
     x = rng.standard_normal((rows, n))
     z = x + 1j * rng.standard_normal((rows, n))
