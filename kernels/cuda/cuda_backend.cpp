@@ -24,6 +24,19 @@ void remember_forks() {
 }
 cudaEvent_t event_of(EventHandle event) { return static_cast<cudaEvent_t>(event); }
 
+// Another library may be capturing a graph, in the mode that forbids queries and allocations to every thread: one of
+// ours, which has nothing to do with it, would end its capture. PyTorch's allocator does the same.
+class OutsideOfCaptures {
+ public:
+  OutsideOfCaptures() { cudaThreadExchangeStreamCaptureMode(&mode_); }
+  ~OutsideOfCaptures() { cudaThreadExchangeStreamCaptureMode(&mode_); }
+  OutsideOfCaptures(const OutsideOfCaptures&) = delete;
+  OutsideOfCaptures& operator=(const OutsideOfCaptures&) = delete;
+
+ private:
+  cudaStreamCaptureMode mode_ = cudaStreamCaptureModeRelaxed;
+};
+
 }  // namespace
 
 void raise_cuda(cudaError_t error, const char* op) {
@@ -53,6 +66,7 @@ void* CudaBackend::allocate(int device, size_t bytes) {
   if (g_forked) raise_forked();
   remember_forks();
   const DeviceScope scope(device);
+  const OutsideOfCaptures outside;
   void* data = nullptr;
   const cudaError_t error = cudaMalloc(&data, bytes);
   if (error == cudaErrorMemoryAllocation) {
@@ -113,6 +127,7 @@ EventHandle CudaBackend::record_event(StreamHandle stream) {
 }
 bool CudaBackend::is_done(EventHandle event) {
   if (!event) return true;
+  const OutsideOfCaptures outside;
   const cudaError_t error = cudaEventQuery(event_of(event));
   if (error == cudaErrorNotReady) return false;
   check_cuda(error, "cuda");

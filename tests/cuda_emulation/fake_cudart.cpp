@@ -1,6 +1,7 @@
 // fake_cudart.cpp - the simulated runtime: streams, events, memory, graphs, and the calls of the runtime API.
 #include "fake_cudart.hpp"
 
+#include <utility>
 #include <algorithm>
 #include <chrono>
 #include <cstdlib>
@@ -346,9 +347,20 @@ const char* CUDARTAPI cudaGetErrorString(cudaError_t error) {
 }
 
 // ------------------------------------------------------------------------------------------------- memory
+// What a capture in the global mode does not allow any thread that has not asked for the relaxed mode: it is lost then.
+thread_local cudaStreamCaptureMode capture_mode = cudaStreamCaptureModeGlobal;
+bool ends_captures() {
+  bool any = false;
+  if (capture_mode != cudaStreamCaptureModeRelaxed)
+    for (auto& [stream, owned] : state().streams)
+      if (stream->capture && stream->captures_globally) any = stream->invalidated = true;
+  return any;
+}
+
 cudaError_t CUDARTAPI cudaMalloc(void** p, size_t bytes) {
   *p = nullptr;
   BOLIDE_FAKE_ENTER("cudaMalloc");
+  if (ends_captures()) return fail(cudaErrorStreamCaptureUnsupported);
   State& s = state();
   if (!bytes) return cudaSuccess;
   const size_t rounded = (bytes + 4095) & ~size_t(4095);
@@ -508,6 +520,7 @@ cudaError_t CUDARTAPI cudaStreamWaitEvent(cudaStream_t stream, cudaEvent_t handl
 }
 cudaError_t CUDARTAPI cudaEventQuery(cudaEvent_t handle) {
   BOLIDE_FAKE_ENTER("cudaEventQuery");
+  if (ends_captures()) return fail(cudaErrorStreamCaptureUnsupported);
   auto event = event_of(handle);
   if (!event) return fail(cudaErrorInvalidResourceHandle);
   run_for_poller(event.get(), [&] { return event->completed >= event->recorded; });
@@ -522,18 +535,30 @@ cudaError_t CUDARTAPI cudaEventSynchronize(cudaEvent_t handle) {
 }
 
 // ------------------------------------------------------------------------------------------------- graphs
-cudaError_t CUDARTAPI cudaStreamBeginCapture(cudaStream_t handle, cudaStreamCaptureMode) {
+// Visible, so that a test in Python can be the one who captures.
+__attribute__((visibility("default"))) cudaError_t CUDARTAPI cudaStreamBeginCapture(cudaStream_t handle,
+                                                                                    cudaStreamCaptureMode mode) {
   BOLIDE_FAKE_ENTER("cudaStreamBeginCapture");
   Stream* stream = stream_of(handle);
   if (!stream || !handle || stream->capture) return fail(cudaErrorStreamCaptureUnsupported);
   stream->capture = std::make_unique<Graph>();
+  stream->captures_globally = mode == cudaStreamCaptureModeGlobal;
   return cudaSuccess;
 }
-cudaError_t CUDARTAPI cudaStreamEndCapture(cudaStream_t handle, cudaGraph_t* graph) {
+__attribute__((visibility("default"))) cudaError_t CUDARTAPI cudaStreamEndCapture(cudaStream_t handle,
+                                                                                  cudaGraph_t* graph) {
   BOLIDE_FAKE_ENTER("cudaStreamEndCapture");
   Stream* stream = stream_of(handle);
   if (!stream || !stream->capture) return fail(cudaErrorIllegalState);
   *graph = reinterpret_cast<cudaGraph_t>(stream->capture.release());
+  if (std::exchange(stream->invalidated, false)) {
+    delete reinterpret_cast<Graph*>(std::exchange(*graph, nullptr));
+    return fail(cudaErrorStreamCaptureInvalidated);
+  }
+  return cudaSuccess;
+}
+cudaError_t CUDARTAPI cudaThreadExchangeStreamCaptureMode(cudaStreamCaptureMode* mode) {
+  std::swap(*mode, capture_mode);
   return cudaSuccess;
 }
 cudaError_t CUDARTAPI cudaStreamIsCapturing(cudaStream_t handle, cudaStreamCaptureStatus* status) {

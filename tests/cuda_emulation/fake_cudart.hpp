@@ -51,6 +51,7 @@ struct Stream {
   int device = 0;
   bool blocking = true;            // ordered with the legacy default stream
   std::unique_ptr<Graph> capture;  // set while a capture is under way
+  bool captures_globally = false, invalidated = false;
 };
 
 struct Fault {

@@ -2,6 +2,7 @@
 
 import ctypes
 import gc
+import os
 import subprocess
 import sys
 import threading
@@ -434,6 +435,46 @@ def test_what_is_copied_on_cuda_is_given_back_when_the_copy_is_done(device):
     assert y.tolist() == [5.0, 4.0, 3.0, 2.0, 1.0, 0.0]
     bolide.cuda.synchronize()
     assert flipped.deleted == 1
+
+
+def test_while_a_graph_is_captured(device):
+    """Another library captures its stream: what would join the capture is refused, what is outside leaves it alone."""
+    library = os.environ.get("BOLIDE_CUDA_LIBRARY")
+    if device == "cpu" or not library or not emulated():
+        pytest.skip(
+            "only the emulated library lets a test capture; tests/gpu/test_exchange.py does on a GPU"
+        )
+    cudart, graph = ctypes.CDLL(library), ctypes.c_void_p()
+    theirs, side = bolide.cuda.Stream(), bolide.cuda.Stream()
+    x = bolide.ones(6, device=device)
+    held = bolide.from_dlpack(Fake(device=CUDA, data=x.data_ptr()))
+    bolide.cuda.synchronize()
+    with bolide.cuda.stream(side):
+        y = held * 2
+    held.record_stream(side)
+    del held  # waits for side, so that there is an event to ask for
+
+    @StreamGetter
+    def capturing(kind, number, out):
+        out[0] = theirs.cuda_stream
+        return 0
+
+    kind = table_class(give)
+    kind.table.stream = ctypes.cast(capturing, ctypes.c_void_p).value
+    assert cudart.cudaStreamBeginCapture(ctypes.c_void_p(theirs.cuda_stream), 0) == 0
+    with pytest.raises(BufferError, match="capture"):
+        x.__dlpack__(stream=theirs.cuda_stream)
+    producer = kind(device=CUDA, data=x.data_ptr())
+    with pytest.raises(BufferError, match="capture"):
+        bolide.from_dlpack(producer)
+    assert producer.deleted == 1
+    shared = bolide.from_dlpack(x.__dlpack__(stream=-1))  # asks that event
+    assert bolide.empty(3_000_000, device=device).numel() == 3_000_000  # of new memory
+    assert (
+        cudart.cudaStreamEndCapture(ctypes.c_void_p(theirs.cuda_stream), ctypes.byref(graph)) == 0
+    )
+    assert shared.tolist() == x.tolist() and y.tolist() == [2.0] * 6
+    assert bolide.from_dlpack(x.__dlpack__(stream=theirs.cuda_stream)).tolist() == x.tolist()
 
 
 def test_a_producer_is_told_our_stream(device):
