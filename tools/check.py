@@ -7,7 +7,7 @@ lint        ruff, clang-format, the house rules of tools/check_sources.py, no AV
 types       mypy over python/bolide
 wheel       a wheel, installed into an empty virtual environment and used from outside the tree
 coverage    C++ (device code through the emulation) and Python: more than 90 % of the lines
-address     the C++ tests under AddressSanitizer and UndefinedBehaviorSanitizer
+address     the C++ tests and the Python tests of exchange under AddressSanitizer and UndefinedBehaviorSanitizer
 thread      those about threads, the pool, autograd and the CUDA kernels under ThreadSanitizer
 cuda        nvcc for all targets: the build part of tests/gpu/run.sh, on `make gpu-kit` alone, without a network
 
@@ -30,6 +30,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 BIN = ROOT / ".venv" / "bin"
 LINES = 90  # per cent of the lines that tests must run, C++ and Python each
+EXCHANGE = "dlpack dlpack_foreign dlpack_fuzz buffers multiprocessing exchange".split()
 CUDA_PACKAGES = (
     "nvidia-cuda-nvcc",
     "nvidia-nvvm",
@@ -144,8 +145,15 @@ def stage_coverage(context):
         raise Failed(f"{', '.join(problems)} ({build}/coverage.txt)")
 
 
-def sanitized(context, kind, gtest_filter, **options):
-    switches = [f"SANITIZE={kind}", "GENERIC_CPU=ON", "PYTHON=OFF", "TESTS=ON", "CUDA_EMULATION=ON"]
+def sanitized(context, kind, gtest_filter, python="OFF", **options):
+    """The C++ tests of a build with a sanitizer; the folder of that build."""
+    switches = [
+        f"SANITIZE={kind}",
+        "GENERIC_CPU=ON",
+        f"PYTHON={python}",
+        "TESTS=ON",
+        "CUDA_EMULATION=ON",
+    ]
     build = context.build(f"build-{kind}", "tests", *(f"-DBOLIDE_{switch}" for switch in switches))
     for program in ("bolide_tests", "bolide_emulation_tests", "bolide_cuda_tests"):
         if (build / program).exists():
@@ -156,13 +164,23 @@ def sanitized(context, kind, gtest_filter, **options):
                 build / program, "--gtest_brief=1", f"--gtest_filter={gtest_filter}",
                 BOLIDE_CUDA_LIBRARY=library, **options,
             )  # fmt: skip
+    return build
 
 
 def stage_address(context):
     # The runtime is never destroyed, so what it holds at the end is no leak; leaks are tested by counting.
-    sanitized(
-        context, "address", "*", ASAN_OPTIONS="detect_leaks=0", UBSAN_OPTIONS="print_stacktrace=1"
-    )
+    options = {"ASAN_OPTIONS": "detect_leaks=0", "UBSAN_OPTIONS": "print_stacktrace=1"}
+    build = sanitized(context, "address", "*", python="ON", **options)
+    # Python itself is not built so: the sanitizer comes first, and the library whose exceptions it watches.
+    preload = [
+        subprocess.run(["c++", f"-print-file-name={name}"], capture_output=True, text=True).stdout
+        for name in ("libasan.so", "libstdc++.so.6")
+    ]
+    files = [f"tests/python/test_{name}.py" for name in EXCHANGE]
+    context.run(
+        BIN / "python", "-m", "pytest", "-q", "-s", "-p", "no:cacheprovider", *files,
+        PYTHONPATH=build / "python", LD_PRELOAD=" ".join(preload).replace("\n", ""), **options,
+    )  # fmt: skip
 
 
 def stage_thread(context):
