@@ -67,13 +67,14 @@ constexpr const char* result_name() {
 }
 
 // ---- out= ----------------------------------------------------------------------------------------------------
-// Every function that gives tensors takes out=: they are computed, then copied there.
+// Every function that gives tensors takes out=: they are computed, then copied there. What is created from no tensor
+// has the dtype of `out` unless the call says another.
 struct CallWithOut {
   PyObject* out = nullptr;  // null: there is none
   std::vector<PyObject*> arguments;
   pybind11::object names;   // of the other keywords
 
-  CallWithOut(PyObject* const* args, Py_ssize_t given, PyObject* keywords);
+  CallWithOut(PyObject* const* args, Py_ssize_t given, PyObject* keywords, bool creates);
 };
 // Copies the result, or each of several, and gives `out`; takes over the reference to the result.
 PyObject* copy_out(const char* op, PyObject* result, PyObject* out);
@@ -144,12 +145,13 @@ struct Function {
 template <auto... Fs>
 struct Overloads {
   static inline const char *name, *arguments;
+  static inline bool creates = false;  // takes a dtype and no tensor
 
   template <bool method>
   static PyObject* call(PyObject* self, PyObject* const* args, Py_ssize_t n, PyObject* keywords) {
     if constexpr (!method)
       if (keywords) [[unlikely]] {
-        const CallWithOut other(args, n, keywords);
+        const CallWithOut other(args, n, keywords, creates);
         if (other.out) {
           const Py_ssize_t named = PyTuple_GET_SIZE(other.names.ptr());
           return copy_out(name, call<false>(self, other.arguments.data(), n, named ? other.names.ptr() : nullptr),
@@ -171,6 +173,7 @@ struct Overloads {
   static void prepare(const char* op, const char* text) {
     name = op, arguments = text;
     std::string_view rest = text;
+    creates = !rest.starts_with("input") && rest.find("dtype=None") != rest.npos;
     ((Function<Fs>::signature = parse_signature(next_part(rest, " | "))), ...);
   }
   static std::string stub(const char* op, bool method) {

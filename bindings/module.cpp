@@ -49,6 +49,15 @@ PyMethodDef definition(const Op& op, _PyCFunctionFastWithKeywords f, bool method
           METH_FASTCALL | METH_KEYWORDS, doc_with_signature(op, method)};
 }
 
+// In-place methods stand in the module too, as in PyTorch: bolide.relu_(x).
+bool is_in_place(const Op& op) {
+  return op.where == kMethod && op.name.ends_with('_') && !op.name.ends_with("__");
+}
+void add_in_place_functions(py::module_& m) {
+  for (const Op& op : table())
+    if (is_in_place(op)) m.attr(op.name.c_str()) = m.attr("Tensor").attr(op.name.c_str());
+}
+
 // Functions and methods of the table; with two rows of one name and place the first counts.
 void split_table(std::vector<PyMethodDef>& functions, std::vector<PyMethodDef>& methods) {
   for (const Op& op : table()) {
@@ -75,7 +84,7 @@ std::string stub_text() {
       tensor += std::string("    @") + p.name + ".setter\n    def " + p.name + "(self, value: Any) -> None: ...\n";
   }
   for (const Op& op : table()) {
-    if (op.where != kMethod) functions += op.stub(op.name.c_str(), false);
+    if (op.where != kMethod || is_in_place(op)) functions += op.stub(op.name.c_str(), false);
     if (op.where != kFunction) tensor += op.stub(op.name.c_str(), true);
   }
   return tensor + "\n" + functions;
@@ -100,6 +109,7 @@ PYBIND11_MODULE(_C, m, py::mod_gil_used()) {
   finish_type();
   m.attr("Tensor") = py::handle(reinterpret_cast<PyObject*>(tensor_type));
   if (PyModule_AddFunctions(m.ptr(), functions.data()) < 0) throw py::error_already_set();
+  add_in_place_functions(m);
 
   add_hooks(m);
   add_autograd(m);

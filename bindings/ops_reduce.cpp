@@ -32,6 +32,8 @@ Tensor variance(const Tensor& x, const OptionalDims& dims, double correction, bo
 }
 template <bool root>
 Tensor spread(const Tensor& x, const OptionalDims& dims, std::optional<double> correction, bool keepdim) {
+  if (root && item_size(x.dtype()) == 2 && is_float(x.dtype()))  // the square of a half type's spread may be too large
+    return to(spread<true>(to(x, DType::F32), dims, correction, keepdim), x.dtype());
   const Tensor v = variance(x, dims, correction.value_or(1), keepdim);
   return root ? sqrt(v) : v;
 }

@@ -448,3 +448,32 @@ def test_diff_of_bool_and_with_more_at_its_ends():
         tensor(1).diff()
     with pytest.raises(RuntimeError, match=r"\[diff\] expected an order n of at least 0, got -1"):
         x.diff(-1)
+
+
+def test_std_of_halfs_whose_variance_is_too_large_for_them():
+    x = tensor([1e4, -1e4, 3e4], "float16")
+    assert x.std().item() == 20000.0 and x.var().item() == float("inf")
+    assert bolide.std_mean(x)[0].item() == 20000.0
+    x.requires_grad_()
+    (g,) = bolide.autograd.grad(x.std(), [x])
+    np.testing.assert_allclose(g.cpu().numpy(), [0.0, -0.5, 0.5], atol=1e-3)
+
+
+def test_what_is_created_into_out_has_its_dtype():
+    out = bolide.empty(3, dtype=bolide.int64, device=DEVICE)
+    assert bolide.linspace(0, 4, 3, out=out) is out and out.tolist() == [0, 2, 4]
+    assert bolide.full((3,), 7, out=out).tolist() == [7, 7, 7]
+    with pytest.raises(bolide.DTypeError, match=r"\[full\] expected a result that can be cast"):
+        bolide.full((3,), 2.5, dtype=bolide.float32, out=out)
+    wide = bolide.empty(5, dtype=bolide.float64, device="cpu")
+    bolide.manual_seed(3)
+    bolide.rand(5, out=wide)
+    bolide.manual_seed(3)
+    assert wide.equal(bolide.rand(5, dtype=bolide.float64))
+
+
+def test_in_place_methods_are_functions_too():
+    x = tensor([-1.0, 4.0])
+    assert bolide.relu_(x) is x and x.tolist() == [0.0, 4.0]
+    assert bolide.sqrt_(x) is x and bolide.clamp_(x, min=1.0).tolist() == [1.0, 2.0]
+    assert bolide.index_put_(x, (tensor([0]),), tensor(5.0)).tolist() == [5.0, 2.0]
