@@ -62,7 +62,8 @@ class Keys {
   }
   void add_index(const Tensor& t) {
     Key& key = next();
-    key.kind = Key::Index, key.index = t;
+    const bool number = !t.rank() && (t.dtype() == DType::I8 || t.dtype() == DType::I16);  // one place, as an int is
+    key.kind = Key::Index, key.index = number ? to(t, DType::I64) : t;
   }
   void add_list(PyObject* o) {
     const bool empty = PySequence_Size(o) == 0;

@@ -54,7 +54,7 @@ Tensor share_foreign(PyObject* o, bool may_copy) {
   static PyObject* const array = PyUnicode_InternFromString("__array__");
   if (is_scalar(o) || PyType_Check(o)) return {};  // NumPy's numbers have __array__ too
   const auto has = [o](PyObject* name) { return _PyType_Lookup(Py_TYPE(o), name) != nullptr; };
-  if (has(dlpack)) return from_dlpack(o, Py_None, may_copy ? Py_None : Py_False);
+  if (has(dlpack) || PyCapsule_CheckExact(o)) return from_dlpack(o, Py_None, may_copy ? Py_None : Py_False);
   if (has(cuda)) return share_cuda_array(steal(PyObject_GetAttr(o, cuda)).ptr(), o);
   if (!has(array)) return {};
   const py::object made = steal(PyObject_CallMethodNoArgs(o, array));
@@ -66,7 +66,7 @@ namespace {
 
 // What tensor() would copy is shared, where it can be: a tensor, an array, what has DLPack, a buffer.
 Tensor as_array(PyObject* data, std::optional<DType> dtype, std::optional<Device> device, std::optional<bool> copy,
-                bool requires_grad) {
+                std::optional<bool> requires_grad) {
   Tensor shared;
   if (is_tensor(data)) shared = unwrap(data);
   else if (is_numpy_array(data)) shared = copy && !*copy ? share_buffer("asarray", data) : share_array(data);
@@ -77,7 +77,7 @@ Tensor as_array(PyObject* data, std::optional<DType> dtype, std::optional<Device
     if (copy && !*copy)
       raise(ErrorKind::Value, "asarray", "data whose memory a tensor can share for copy=False", type_name(data));
     const Tensor made = tensor_from(data, dtype, device.value_or(Device{}));
-    if (requires_grad) set_requires_grad(made, true);
+    if (requires_grad.value_or(false)) set_requires_grad(made, true);
     return made;
   }
   const bool same =
@@ -85,10 +85,10 @@ Tensor as_array(PyObject* data, std::optional<DType> dtype, std::optional<Device
   check(same || !copy || *copy, ErrorKind::Value, "asarray", "the dtype and device of the data for copy=False",
         [&] { return describe(shared); });
   const Tensor out = to(shared, dtype, device, copy.value_or(false));
-  if (!requires_grad) return out;
-  const Tensor leaf = detach(out);
-  set_requires_grad(leaf, true);
-  return leaf;
+  if (!requires_grad || *requires_grad == out.requires_grad()) return out;
+  if (!*requires_grad) return detach(out);
+  set_requires_grad(out, true);
+  return out;
 }
 
 PyObject* to_numpy(const Tensor& x, bool force);
@@ -170,11 +170,11 @@ std::vector<Op> interop_rows() {
       op<&tensor_of_buffer>("frombuffer", "buffer, *, dtype, count=-1, offset=0, requires_grad=False",
                             "A tensor on the memory of a bytes-like object.\n\nReference: torch.frombuffer.",
                             kFunction),
-      op<&as_array>("asarray", "obj, *, dtype=None, device=None, copy=None, requires_grad=False",
+      op<&as_array>("asarray", "obj, *, dtype=None, device=None, copy=None, requires_grad=None",
                     "A tensor on the memory of a tensor, an array, a buffer or what other libraries share by DLPack, "
                     "__cuda_array_interface__ or __array__, where that can be; of other data a new one."
-                    "\n\ncopy: True always copies, False never does, None only where it must. Raises: ValueError "
-                    "where copy=False cannot be met.\nReference: torch.asarray.",
+                    "\n\ncopy: True always copies, False never does, None only where it must. requires_grad None leaves a tensor as it is. "
+                    "Raises: ValueError where copy=False cannot be met.\nReference: torch.asarray.",
                     kFunction),
       op<&to_numpy>("numpy", "input, *, force=False",
                     "A NumPy array on the memory of this tensor, which it keeps alive.\n\nforce detaches, and copies "

@@ -141,6 +141,9 @@ PyObject* atleast(const Tensors& tensors) {
   for (const Tensor& t : tensors.list) out.push_back(at_least(t, rank));
   return tensors.single ? wrap(std::move(out[0])) : tuple_of(std::move(out));
 }
+Tensor roll_over(const Tensor& x, const Dims& shifts, const OptionalDims& dims) {
+  return roll(x, shifts, dims.value_or(Dims()));
+}
 Tensor block_diag_of(const Tensors& tensors) { return block_diag(tensors.list); }
 Tensor cartesian(const Tensors& tensors) { return cartesian_prod(tensors.list); }
 Tensor combinations_of(const Tensor& x, int64_t r, bool with_replacement) {
@@ -272,7 +275,7 @@ static std::vector<Op> rearranged_rows() {
           "places themselves.\n\nReference: torch.repeat_interleave."),
       op<&tile_dims>("tile", "input, dims...",
                      "repeat(), with ones in front where numbers are missing.\n\nReference: torch.tile."),
-      op<&roll>("roll", "input, shifts, dims=()",
+      op<&roll_over>("roll", "input, shifts, dims=None",
                 "Places moved along dims, round the end; of the flattened tensor without dims.\n\n"
                 "Example: >>> bolide.arange(5).roll(2)\nReference: torch.roll."),
       op<&rot90>("rot90", "input, k=1, dims=(0,1)", "Turned by k right angles.\n\nReference: torch.rot90."),

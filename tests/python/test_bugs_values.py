@@ -477,3 +477,30 @@ def test_in_place_methods_are_functions_too():
     assert bolide.relu_(x) is x and x.tolist() == [0.0, 4.0]
     assert bolide.sqrt_(x) is x and bolide.clamp_(x, min=1.0).tolist() == [1.0, 2.0]
     assert bolide.index_put_(x, (tensor([0]),), tensor(5.0)).tolist() == [5.0, 2.0]
+
+
+def test_asarray_takes_capsules_and_says_what_requires_grad():
+    x = bolide.ones(2)
+    y = bolide.asarray(x.__dlpack__())
+    y[0] = 5.0
+    assert x.tolist() == [5.0, 1.0]
+    x.requires_grad_()
+    assert bolide.asarray(x) is x and not bolide.asarray(x, requires_grad=False).requires_grad
+    z = x * 2
+    assert bolide.asarray(z, requires_grad=True).grad_fn is z.grad_fn
+    plain = bolide.ones(2)
+    assert bolide.asarray(plain, requires_grad=True) is plain and plain.requires_grad
+
+
+@pytest.mark.parametrize("dtype", ["int8", "int16"])
+def test_one_small_integer_is_an_index(dtype):
+    x = tensor([[1, 2], [3, 4]])
+    one = tensor(1, dtype)
+    assert x[one].tolist() == [3, 4] and x[0, one].item() == 2
+    x[one] = 7
+    assert x.tolist() == [[1, 2], [7, 7]]
+
+
+def test_roll_without_dims():
+    x = tensor([[1, 2], [3, 4]])
+    assert bolide.roll(x, 1, None).tolist() == x.roll(1).tolist() == [[4, 1], [2, 3]]
