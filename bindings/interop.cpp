@@ -173,7 +173,8 @@ std::vector<Op> interop_rows() {
       op<&as_array>("asarray", "obj, *, dtype=None, device=None, copy=None, requires_grad=None",
                     "A tensor on the memory of a tensor, an array, a buffer or what other libraries share by DLPack, "
                     "__cuda_array_interface__ or __array__, where that can be; of other data a new one."
-                    "\n\ncopy: True always copies, False never does, None only where it must. requires_grad None leaves a tensor as it is. "
+                    "\n\ncopy: True always copies, False never does, None only where it must. requires_grad None "
+                    "leaves a tensor as it is. "
                     "Raises: ValueError where copy=False cannot be met.\nReference: torch.asarray.",
                     kFunction),
       op<&to_numpy>("numpy", "input, *, force=False",

@@ -276,8 +276,8 @@ static std::vector<Op> rearranged_rows() {
       op<&tile_dims>("tile", "input, dims...",
                      "repeat(), with ones in front where numbers are missing.\n\nReference: torch.tile."),
       op<&roll_over>("roll", "input, shifts, dims=None",
-                "Places moved along dims, round the end; of the flattened tensor without dims.\n\n"
-                "Example: >>> bolide.arange(5).roll(2)\nReference: torch.roll."),
+                     "Places moved along dims, round the end; of the flattened tensor without dims.\n\n"
+                     "Example: >>> bolide.arange(5).roll(2)\nReference: torch.roll."),
       op<&rot90>("rot90", "input, k=1, dims=(0,1)", "Turned by k right angles.\n\nReference: torch.rot90."),
       op<&fliplr>("fliplr", "input", "flip() of columns.\n\nReference: torch.fliplr."),
       op<&flipud>("flipud", "input", "flip() of rows.\n\nReference: torch.flipud."),
