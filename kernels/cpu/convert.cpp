@@ -43,6 +43,7 @@ void load_run(const char* from, int64_t stride, void* to, int64_t n) {
   auto* q = static_cast<C*>(to);
   if (stride == 1)
     for (int64_t i = load_many(p, q, n); i < n; i++) q[i] = load_as<C>(p[i]);
+  else if (stride == 0) std::fill_n(q, n, load_as<C>(*p));  // broadcast
   else
     for (int64_t i = 0; i < n; i++) q[i] = load_as<C>(p[i * stride]);
 }
