@@ -61,6 +61,18 @@ DType promoted(std::span<const Arg> in) {
 
 namespace {
 
+// A power that is a cheaper op of the base alone; the op itself otherwise. As in PyTorch, a root is that of sqrt().
+ElementwiseOp simpler(ElementwiseOp op, std::span<const Arg> in) {
+  if (op != ElementwiseOp::pow || !in[0].tensor || in[1].tensor || !is_float(in[0].tensor->dtype())) return op;
+  const double exponent = in[1].scalar.real;
+  if (in[1].scalar.kind == Scalar::Complex) return op;
+  return exponent == 2      ? ElementwiseOp::square
+         : exponent == 0.5  ? ElementwiseOp::sqrt
+         : exponent == -0.5 ? ElementwiseOp::rsqrt
+         : exponent == -1   ? ElementwiseOp::reciprocal
+                            : op;
+}
+
 DType promote_inputs(ElementwiseOp op, std::span<const Arg> in, bool& uniform) {
   const size_t first = op == ElementwiseOp::where;  // the condition does not count, nor do parameters
   const size_t end = in.size() - size_t(op_info(op).scalars);
@@ -239,8 +251,9 @@ Dims common_sizes(const OpInfo& info, std::span<const Arg> in) {
 class ElementwiseNode final : public Node {
  public:
   // y: the result.
-  ElementwiseNode(ElementwiseOp op, const OpInfo& info, std::span<const Arg> in, DType dtype, const Tensor& y)
-      : Node(info.name), op_(op), dtype_(dtype), arity_(info.arity) {
+  ElementwiseNode(const char* name, ElementwiseOp op, const OpInfo& info, std::span<const Arg> in, DType dtype,
+                  const Tensor& y)
+      : Node(name), op_(op), dtype_(dtype), arity_(info.arity) {
     for (const Arg& a : in) add_edge(a.tensor ? gradient_edge(*a.tensor) : Edge{});
     uint8_t read = 0;
     for (int k = 0; k < arity_; k++)
@@ -324,11 +337,11 @@ bool should_record(const OpInfo& info, std::span<const Arg> in, DType out) {
   return false;
 }
 
-Ref<ElementwiseNode> make_elementwise_node(ElementwiseOp op, const OpInfo& info, std::span<const Arg> in, DType dtype,
-                                           const Tensor& y) {
+Ref<ElementwiseNode> make_elementwise_node(const char* name, ElementwiseOp op, const OpInfo& info,
+                                           std::span<const Arg> in, DType dtype, const Tensor& y) {
   for (const Arg& a : in)
     if (a.tensor && (*a.tensor)->base) make_edges({a.tensor});
-  return Ref<ElementwiseNode>::steal(new ElementwiseNode(op, info, in, dtype, y));
+  return Ref<ElementwiseNode>::steal(new ElementwiseNode(name, op, info, in, dtype, y));
 }
 
 void check_inputs(const OpInfo& info, std::span<const Arg> in) {
@@ -369,9 +382,12 @@ void check_result(const OpInfo& info, std::span<const Arg> in, const Prepared& p
 
 }  // namespace
 
-Tensor elementwise(ElementwiseOp op, std::span<const Arg> in) {
+Tensor elementwise(ElementwiseOp given, std::span<const Arg> in) {
+  const char* name = op_info(given).name;
+  check_inputs(op_info(given), in);
+  const ElementwiseOp op = simpler(given, in);
   const OpInfo& info = op_info(op);
-  check_inputs(info, in);
+  in = in.first(size_t(info.arity));
   const Prepared p = prepare(op, info, in);
   if (p.far && info.result == Result::boolean) [[unlikely]]
     return elementwise(op, std::span(WithInfinities(in).args, in.size()));
@@ -385,18 +401,21 @@ Tensor elementwise(ElementwiseOp op, std::span<const Arg> in) {
   const bool flat = p.model && p.flat && p.model->device() == p.device;
   compute_into(op, info, in, p, out, flat);
   if (should_record(info, in, out.dtype()))
-    set_history(out, Ref<Node>::steal(make_elementwise_node(op, info, in, p.dtype, out).release()));
+    set_history(out, Ref<Node>::steal(make_elementwise_node(name, op, info, in, p.dtype, out).release()));
   return out;
 }
 
-void elementwise_(ElementwiseOp op, const Tensor& self, std::span<const Arg> others) {
-  const OpInfo& info = op_info(op);
+void elementwise_(ElementwiseOp given, const Tensor& self, std::span<const Arg> others) {
+  const char* name = op_info(given).name;
   std::vector<Arg> in{self};
   in.insert(in.end(), others.begin(), others.end());
-  check_inputs(info, in);
+  check_inputs(op_info(given), in);
+  const ElementwiseOp op = simpler(given, in);
+  const OpInfo& info = op_info(op);
+  if (op != given) in.pop_back(), others = {};
   if (info.result == Result::boolean) return copy_(self, elementwise(op, in));  // in self's dtype
   const bool recorded = should_record(info, in, self.dtype());
-  check_inplace(info.name, self, recorded);
+  check_inplace(name, self, recorded);
   const Prepared p = prepare(op, info, in);
   if (p.wide) [[unlikely]]
     if (const Narrowed narrowed(op, others, p.dtype);
@@ -415,7 +434,7 @@ void elementwise_(ElementwiseOp op, const Tensor& self, std::span<const Arg> oth
   compute_into(op, info, in, p, self, flat);
   bump_version(self);
   if (!recorded) return;
-  auto node = make_elementwise_node(op, info, as_given, p.dtype, self);
+  auto node = make_elementwise_node(name, op, info, as_given, p.dtype, self);
   for (int i = 0; i < info.arity; i++)
     if (originals[i]) node->save_original(i, originals[i]);
   set_inplace_history(self, Ref<Node>::steal(node.release()));

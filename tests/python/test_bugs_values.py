@@ -504,3 +504,19 @@ def test_one_small_integer_is_an_index(dtype):
 def test_roll_without_dims():
     x = tensor([[1, 2], [3, 4]])
     assert bolide.roll(x, 1, None).tolist() == x.roll(1).tolist() == [[4, 1], [2, 3]]
+
+
+@pytest.mark.parametrize("dtype", FLOATS)
+@pytest.mark.parametrize("exponent", [2, 0.5, -0.5, -1])
+def test_powers_that_are_cheaper_ops(dtype, exponent):
+    x = tensor([0.25, 4.0, 16.0], dtype)
+    x.requires_grad_()
+    y = x**exponent
+    assert y.tolist() == [v**exponent for v in (0.25, 4.0, 16.0)] and y.dtype == x.dtype
+    assert type(y.grad_fn).__name__ == "PowBackward0"
+    (g,) = bolide.autograd.grad(y, [x], bolide.ones_like(y))
+    assert g.tolist() == [exponent * v ** (exponent - 1) for v in (0.25, 4.0, 16.0)]
+    z = x.detach().clone()
+    assert z.pow_(exponent) is z and z.tolist() == y.tolist()
+    with pytest.raises(RuntimeError, match=r"\[pow\] expected .* leaf"):
+        x.pow_(exponent)
