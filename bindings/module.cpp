@@ -19,9 +19,10 @@ namespace {
 const std::vector<Op>& table() {
   static const std::vector<Op>* all = [] {
     auto* rows = new std::vector<Op>;
-    for (auto group : {elementwise_rows, composed_rows, pointwise_rows, complex_rows, reduction_rows, scan_rows,
-                       fft_rows, sorting_rows, shape_rows, copy_rows, product_rows, linalg_rows, network_rows,
-                       creation_rows, random_rows, indexing_rows, interop_rows, autograd_rows, pickling_rows}) {
+    for (auto group : {elementwise_rows, composed_rows,  pointwise_rows, rare_rows,    statistics_rows, view_copy_rows,
+                       complex_rows,     reduction_rows, scan_rows,      fft_rows,     sorting_rows,    shape_rows,
+                       copy_rows,        product_rows,   linalg_rows,    network_rows, creation_rows,   random_rows,
+                       indexing_rows,    interop_rows,   autograd_rows,  pickling_rows}) {
       std::vector<Op> more = group();
       rows->insert(rows->end(), std::make_move_iterator(more.begin()), std::make_move_iterator(more.end()));
     }

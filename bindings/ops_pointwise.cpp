@@ -70,6 +70,34 @@ Tensor nextafter(const Tensor& from, const Tensor& to_) {
   return where(logical_or(isnan(a), Arg(isnan(b))), add(a, b), where(eq(a, b), b, next));
 }
 
+Tensor is_infinite(const char* op, const Tensor& x, double infinity) {
+  check_real(op, x);
+  return is_float(x.dtype()) ? eq(x, infinity) : zeros(x.sizes(), {DType::Bool, x.device()});
+}
+Tensor isposinf(const Tensor& x) { return is_infinite("isposinf", x, double(INFINITY)); }
+Tensor isneginf(const Tensor& x) { return is_infinite("isneginf", x, -double(INFINITY)); }
+
+// By the bits of a double: a subnormal one is made larger first.
+PyObject* frexp(const Tensor& x) {
+  check_floating("frexp", x);
+  constexpr int64_t kFraction = int64_t(0x800FFFFFFFFFFFFF), kHalf = int64_t(1022) << 52;
+  Tensor mantissa, exponent;
+  {
+    GradMode off(false);
+    const Tensor wide = to(x, DType::F64), tiny = lt(abs(wide), 0x1p-1000);
+    const Tensor bits = view_dtype(where(tiny, mul(wide, 0x1p100), wide), DType::I64);
+    const Tensor plain = logical_and(isfinite(wide), ne(wide, 0));
+    const Tensor powers = bitwise_and(bitwise_right_shift(bits, 52), 0x7FF);
+    exponent = to(where(plain, sub(powers, where(tiny, 1122, 1022)), 0), DType::I32);
+    const Tensor halves = view_dtype(bitwise_or(bitwise_and(bits, kFraction), kHalf), DType::F64);
+    mantissa = to(where(plain, halves, wide), x.dtype());
+  }
+  record("FrexpBackward", mantissa, {&x}, [&] {
+    return [exponent](const Tensor& g, Grads& grads) { grads[0] = div(g, exp2(to(exponent, g.dtype()))); };
+  });
+  return named_tuple("frexp", {"mantissa", "exponent"}, {mantissa, exponent});
+}
+
 // ---- of two numbers ------------------------------------------------------------------------------------------
 // NaN loses; of equal ones the first gets the gradient.
 Tensor fmax(const Tensor& a, const Tensor& b) { return where(logical_or(ge(a, b), isnan(b)), a, b); }
@@ -111,9 +139,14 @@ Tensor logit(const Tensor& x, std::optional<double> eps) {
   const Tensor p = eps ? clamp(x, *eps, 1 - *eps) : floating(x);
   return log(div(p, sub(1.0, p)));
 }
+Tensor mvlgamma(const Tensor& x, int64_t p) {
+  check(p >= 1, ErrorKind::Runtime, "mvlgamma", "p of at least 1", [&] { return str(p); });
+  Tensor total = lgamma(x);
+  for (int64_t k = 1; k < p; k++) total = add(total, lgamma(sub(x, double(k) * 0.5)));
+  return add(total, double(p * (p - 1)) * 0.25 * 1.14472988584940017);
+}
 Tensor entr(const Tensor& x) { return where(lt(x, 0), -double(INFINITY), neg(xlogy(x, x))); }
 Tensor ndtr(const Tensor& x) { return mul(erfc(mul(x, -0.707106781186547524)), 0.5); }
-Tensor ndtri(const Tensor& p) { return mul(erfinv(sub(mul(p, 2.0), 1.0)), 1.41421356237309505); }
 
 // ---- activations ---------------------------------------------------------------------------------------------
 Tensor softshrink(const Tensor& x, double lambd) {
@@ -174,6 +207,13 @@ void add_numbers(std::vector<Op>& rows) {
                    "The part behind the point, with the number's sign.\n\nReference: torch.frac.");
   add_function<&signbit>(rows, "signbit", "input",
                          "Is the sign bit set? True for -0.0 too.\n\nReference: torch.signbit.");
+  add_function<&isposinf>(rows, "isposinf", "input", "Is it positive infinity?\n\nReference: torch.isposinf.");
+  add_function<&isneginf>(rows, "isneginf", "input", "Is it negative infinity?\n\nReference: torch.isneginf.");
+  add_function<&frexp>(
+      rows, "frexp", "input",
+      "Mantissa, of a size in [0.5, 1), and exponent (int32) with input == mantissa * 2 ** exponent: the "
+      "named tuple (mantissa, exponent).\n\nRaises: DTypeError unless floating.\nReference: "
+      "torch.frexp.");
   add_forms<&nextafter>(rows, "nextafter", "input, other",
                         "The number of the dtype that is next to input towards other; without a gradient.\n\nRaises: "
                         "DTypeError unless one is floating.\nReference: torch.nextafter.");
@@ -194,6 +234,10 @@ void add_numbers(std::vector<Op>& rows) {
                                    "sin(pi * x) / (pi * x), and 1 at 0.\n\nReference: torch.sinc.");
   add_forms<&InFloat<&logit>::call>(rows, "logit", "input, eps=None",
                                     "log(x / (1 - x)), of x within [eps, 1 - eps].\n\nReference: torch.logit.");
+  add_forms<&InFloat<&mvlgamma>::call>(
+      rows, "mvlgamma", "input, p",
+      "Logarithm of the multivariate gamma function of dimension p; input must be above "
+      "(p - 1) / 2.\n\nReference: torch.mvlgamma.");
   rows.push_back(op<&polygamma>("polygamma", "n, input",
                                 "The n-th derivative of digamma().\n\nReference: torch.polygamma.", kFunction));
   rows.push_back(op<&polygamma_method>("polygamma", "input, n", "polygamma(n, input).", kMethod));
@@ -239,8 +283,6 @@ void add_special(std::vector<Op>& rows) {
   add_function<&InFloat<&entr>::call>(rows, "_entr", "input", "-x * log(x), 0 at 0, -inf below.", kFunction);
   add_function<&InFloat<&ndtr>::call>(rows, "_ndtr", "input", "Distribution function of the normal distribution.",
                                       kFunction);
-  add_function<&InFloat<&ndtri>::call>(rows, "_ndtri", "input", "Inverse of ndtr(); near 0 as exact as 2 * x - 1.",
-                                       kFunction);
 }
 
 }  // namespace

@@ -2,6 +2,7 @@
 #include <cmath>
 
 #include "bindings/ops_table.h"
+#include "runtime/linalg.h"
 
 namespace bolide::python {
 namespace {
@@ -65,13 +66,15 @@ double order_of_norm(PyObject* p) {
   if (p == Py_None) return 2;
   if (!PyUnicode_Check(p)) return Convert<double>::get(p);
   const std::string_view text = Convert<std::string_view>::get(p);
-  check(text == "fro", ErrorKind::Value, "norm", "p as a number or 'fro'", [&] { return str("'", text, "'"); });
+  check(text == "fro", ErrorKind::Value, "norm", "p as a number, 'fro' or 'nuc'", [&] { return str("'", text, "'"); });
   return 2;
 }
 Tensor norm(const Tensor& x, PyObject* p, const OptionalDims& dims, bool keepdim, OptionalDType dtype) {
   const Tensor values = dtype ? to(x, *dtype) : x;
   check(is_differentiable(values.dtype()), ErrorKind::DType, "norm", "a floating-point or complex dtype",
         [&] { return std::string(name_of(values.dtype())); });
+  if (PyUnicode_Check(p) && Convert<std::string_view>::get(p) == "nuc")
+    return linalg::matrix_norm("norm", values, {0, "nuc"}, dims.value_or(Dims{-2, -1}), keepdim);
   const double order = order_of_norm(p);
   if (order == 2 && !is_complex(values.dtype())) return sqrt(sum(square(values), dims, keepdim));
   const Tensor sizes = abs(values);
@@ -188,7 +191,7 @@ std::vector<Op> reduction_rows() {
                     "Reference: torch.aminmax."),
       op<&norm>(
           "norm", "input, p='fro', dim=None, keepdim=False, dtype=None",
-          "The p-norm of the elements, over dim or of all; 'fro' is 2.\n\n"
+          "The p-norm of the elements, over dim or of all; 'fro' is 2, 'nuc' the sum of a matrix's singular values.\n\n"
           "Raises: DTypeError unless floating.\nExample: >>> bolide.norm(bolide.ones(4))\nReference: torch.norm."),
       op<&count_nonzero>("count_nonzero", "input, dim=None",
                          "How many elements are not zero.\n\nReference: torch.count_nonzero."),

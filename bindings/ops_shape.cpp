@@ -362,6 +362,7 @@ std::vector<Op> shape_rows() {
   add_alias("transpose_", "swapdims_");
   add_alias("movedim", "moveaxis");
   add_alias("vstack", "row_stack");
+  for (const char* name : {"chunk", "split", "split_with_sizes"}) add_alias(name, str("unsafe_", name).c_str());
   return rows;
 }
 

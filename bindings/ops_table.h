@@ -14,11 +14,14 @@ std::vector<Op> elementwise_rows();  // ops_elementwise.cpp
 std::vector<Op> composed_rows();     // ops_composed.cpp
 std::vector<Op> complex_rows();      // ops_complex.cpp
 std::vector<Op> pointwise_rows();    // ops_pointwise.cpp
+std::vector<Op> rare_rows();         // ops_rare.cpp
+std::vector<Op> statistics_rows();   // ops_statistics.cpp
 std::vector<Op> reduction_rows();    // ops_reduce.cpp
 std::vector<Op> scan_rows();         // ops_scan.cpp
 std::vector<Op> fft_rows();          // ops_fft.cpp
 std::vector<Op> sorting_rows();      // ops_sort.cpp
 std::vector<Op> shape_rows();        // ops_shape.cpp
+std::vector<Op> view_copy_rows();    // ops_view_copies.cpp
 std::vector<Op> copy_rows();         // ops_copy.cpp
 std::vector<Op> product_rows();      // ops_products.cpp
 std::vector<Op> linalg_rows();       // ops_linalg.cpp

@@ -13,7 +13,7 @@ if(BOLIDE_GENERIC_CPU OR NOT CMAKE_SYSTEM_PROCESSOR MATCHES "^(x86_64|AMD64)$")
   set(flags_generic "")
 endif()
 
-set(once cpu_dispatch lapack openblas sort)    # compiled once, without an ISA's flags
+set(once cpu_dispatch lapack openblas rare sort)    # compiled once, without an ISA's flags
 set(with_fma matmul convolution)        # their sums are chains of fused multiply-adds
 
 function(bolide_cpu_objects name isa)

@@ -38,6 +38,7 @@ inline constexpr int kMaxSlots = 5;  // g, three inputs, y
 // ---- the op tables -----------------------------------------------------------------------------------------
 enum class ElementwiseOp : uint8_t;  // kernels/op_list.h
 enum class ReductionOp : uint8_t;
+enum class RareOp : uint8_t;
 
 struct ElementwiseCall {
   ElementwiseOp op{};
@@ -62,6 +63,15 @@ struct ReduceCall {
   const int64_t* shape = nullptr;
   uint64_t reduced = 0;
   double parameter = 0;              // correction of var
+  StreamHandle stream = {};
+};
+
+// out[i] = op(a[i], b[i]); dense.
+struct RareCall {
+  RareOp op{};
+  int64_t count = 0;
+  const double *a = nullptr, *b = nullptr;  // b: null where the function has one argument
+  double* out = nullptr;
   StreamHandle stream = {};
 };
 

@@ -34,6 +34,12 @@ enum class ReductionOp : uint8_t {
   kCount
 };
 
+enum class RareOp : uint8_t {
+#define RARE_1(names, name, ...) name,
+#define RARE_2 RARE_1
+#include "kernels/rare.def"
+};
+
 enum class Result : uint8_t { same, sum, floating, boolean, real };
 enum class Forms : uint8_t { inplace, pure };
 enum class Empty : uint8_t { start, raises, nan };

@@ -68,6 +68,19 @@ BOLIDE_API void elementwise_out(ElementwiseOp op, const Tensor& out, std::span<c
 #include "kernels/elementwise.def"
 #undef BOLIDE_ELEMENTWISE
 
+// ---- functions called seldom (rare.cpp), from kernels/rare.def -----------------------------------------------
+BOLIDE_API Tensor rare_function(RareOp op, const char* name, std::span<const Arg> inputs);
+#define RARE_1(names, name, ...)                                            \
+  inline Tensor name(const Arg& x) {                                       \
+    return rare_function(RareOp::name, #name, std::span<const Arg>(&x, 1)); \
+  }
+#define RARE_2(names, name, ...)                           \
+  inline Tensor name(const Arg& a, const Arg& b) {        \
+    const Arg inputs[] = {a, b};                          \
+    return rare_function(RareOp::name, #name, inputs);    \
+  }
+#include "kernels/rare.def"
+
 // ---- reductions (reduce.cpp): over `dims`, all where there are none ------------------------------------------
 struct ReductionInfo {
   const char* name;

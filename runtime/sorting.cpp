@@ -108,6 +108,11 @@ ValuesIndices median(const Tensor& x, int64_t dim, bool keepdim, bool ignore_nan
 }
 Tensor median(const Tensor& x, bool ignore_nan) {
   if (!x.numel() && is_float(x.dtype())) return full({}, double(NAN), {x.dtype(), x.device()});
+  if (!x.numel()) {  // what PyTorch's NaN becomes
+    const bool wide = x.dtype() == DType::I64 || x.dtype() == DType::I32;
+    return full({}, wide ? wrapped(INT64_MIN >> (x.dtype() == DType::I32 ? 32 : 0), x.dtype()) : 0,
+                {x.dtype(), x.device()});
+  }
   const Tensor y = median(reshape(detach(x), {x.numel()}), 0, false, ignore_nan).values;
   record("MedianBackward", y, {&x}, [&] {
     return [x = Saved(x), y = Saved::output(y)](const Tensor& g, Grads& grads) {

@@ -30,6 +30,28 @@ _LAZY = {
         ),
         "bolide._type_names",
     ),
+    **dict.fromkeys(
+        (
+            *("broadcast_shapes", "cumulative_trapezoid", "gradient", "histogramdd"),
+            *("trapezoid", "trapz", "unravel_index"),
+        ),
+        "bolide._calculus",
+    ),
+    **dict.fromkeys(("istft", "stft"), "bolide._spectrogram"),
+    **dict.fromkeys(
+        (
+            *("are_deterministic_algorithms_enabled", "empty_permuted", "from_file"),
+            *("get_default_device", "get_deterministic_debug_mode", "get_float32_matmul_precision"),
+            *("is_autocast_enabled", "is_deterministic_algorithms_warn_only_enabled"),
+            *("set_default_device", "set_deterministic_debug_mode", "set_float32_matmul_precision"),
+            "use_deterministic_algorithms",
+        ),
+        "bolide._settings",
+    ),
+    **dict.fromkeys(
+        ("bartlett_window", "blackman_window", "hamming_window", "hann_window", "kaiser_window"),
+        "bolide.signal.windows",
+    ),
     "array_api": None,
     "autograd": None,
     "chain_matmul": "bolide._products",
@@ -50,6 +72,7 @@ _LAZY = {
     "printoptions": "bolide._printing",
     "random": None,
     "set_printoptions": "bolide._printing",
+    "signal": None,
     "special": None,
     "tensordot": "bolide._products",
     "utils": None,
@@ -59,11 +82,11 @@ _LAZY = {
 
 
 def __getattr__(name):
-    if name not in _LAZY:
+    home = "bolide._foreach" if name.startswith("_foreach_") else _LAZY.get(name, "")
+    if home == "":
         raise AttributeError(f"module 'bolide' has no attribute '{name}'")
     from importlib import import_module
 
-    home = _LAZY[name]
     value = import_module(f"bolide.{name}") if home is None else getattr(import_module(home), name)
     globals()[name] = value
     return value

@@ -206,10 +206,6 @@ def xlog1py(a, b):
     return np.where((a == 0) & ~np.isnan(b), 0, a * np.log1p(b))
 
 
-def ndtri(p):
-    return math.sqrt(2) * erfinv(2 * p - 1)
-
-
 def prelu(x, weight):
     slope = weight.reshape(-1, *[1] * (x.ndim - 2)) if x.ndim > 1 and weight.size > 1 else weight
     return np.where(x > 0, x, (slope if x.ndim or not slope.ndim else slope[0]) * x)
@@ -344,6 +340,17 @@ def expand(x, *sizes):
     return np.broadcast_to(
         x, [have if want == -1 else want for want, have in zip(sizes, own, strict=True)]
     )
+
+
+def padded(x, pad, value=0):
+    """pad: before and behind, the last dimension first; negative numbers cut."""
+    for i in range(0, len(pad), 2):
+        d, (before, behind) = x.ndim - 1 - i // 2, pad[i : i + 2]
+        x = np.take(x, range(max(0, -before), x.shape[d] - max(0, -behind)), d)
+        widths = [(0, 0)] * x.ndim
+        widths[d] = (max(0, before), max(0, behind))
+        x = np.pad(x, widths, constant_values=value)
+    return x
 
 
 def split(x, sizes, dim=0):

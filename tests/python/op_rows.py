@@ -13,7 +13,9 @@ import op_rows_fft
 import op_rows_linalg
 import op_rows_places
 import op_rows_products
+import op_rows_rare
 import op_rows_sort
+import op_rows_statistics
 from harness import Case, Fixed, Row
 from op_rows_elementwise import (
     BINARY,
@@ -413,6 +415,16 @@ NETWORKS = [
         scale=lambda *x, **_: 15.0, reason="sums of logarithms", half_roundings=2, outside="skip", **SLOPE),
 ]  # fmt: skip
 
+COPIES = [
+    *(op_rows_places.copy_row(row) for row in VIEWS + op_rows_places.VIEWS + COMPLEX_PARTS if row.name in op_rows_places.COPIED),
+    moved("alias_copy", np.copy, (CUBE,), ((),), call=of_name("alias_copy")),
+    Row("detach_copy", np.copy, cases=cases((CUBE,)), call=of_name("detach_copy"), **MOVED),
+    moved("slice_copy", lambda x, dim=0, start=None, end=None, step=1: np.take(x, range(x.shape[dim])[start:end:step], dim),
+          (CUBE,), (CUBE, 1, 1, 3), (CUBE, -1, None, 100, 2), call=of_name("slice_copy")),
+    Row("constant_pad_nd", oracle.padded, cases=tuple(Case((shape,), args) for shape, *args in (((3, 4), (1, 2)), ((3, 4),
+        (1, 0, 0, 2), 1), (CUBE, (-1, 2, 1, -1)), ((), ()), ((0, 3), (1, 1, 1, 1), 1))), **MOVED, **SLOPE),
+]  # fmt: skip
+
 ALL = (
     UNARY
     + BINARY
@@ -432,6 +444,10 @@ ALL = (
     + INDEXING
     + NETWORKS
     + op_rows_places.ALL
+    + op_rows_rare.ALL
+    + op_rows_rare.MADE_OF_OTHERS
+    + op_rows_statistics.ALL
+    + COPIES
 )
 BY_NAME = {row.name: row for row in ALL}
 assert len(BY_NAME) == len(ALL), "a row stands twice"

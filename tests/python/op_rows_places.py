@@ -3,10 +3,11 @@
 The oracles of the scattering ops are loops over the indices, which is what the ops mean.
 """
 
+import dataclasses
 import itertools
 
 import numpy as np
-from harness import EVERY, SETS, Case, Fixed, Row
+from harness import EVERY, SETS, Case, Fixed, Mismatch, Row
 
 MOVED = {"dtypes": "All", "ulps": 0.0, "outside": "skip"}
 SLOPE = {"gradient": (True,)}
@@ -25,6 +26,29 @@ def moved(name, function, *choices, call=None, **options):
     """choices: (shape, arguments...)."""
     return Row(name, function, cases=tuple(Case((c[0],), c[1:], **options) for c in choices),
                call=call or method(name), **MOVED, **SLOPE)  # fmt: skip
+
+
+# Views whose copies are ops too; of the first ones the copy takes the numbers as one tuple.
+PACKED = ("expand", "permute", "view")
+COPIED = (*PACKED, *"as_strided diagonal narrow select split split_with_sizes squeeze t transpose unbind unfold unsqueeze "
+          "view_as_complex view_as_real".split())  # fmt: skip
+
+
+def copy_row(row):
+    """The row of NAME_copy, of the view's."""
+
+    def call(library, x, *args):
+        given = (args,) if row.name in PACKED else args
+        found = getattr(library, f"{row.name}_copy")(x, *given)
+        parts = found if isinstance(found, tuple) else (found,)
+        if x.numel() and any(
+            part.untyped_storage().data_ptr() == x.untyped_storage().data_ptr() for part in parts
+        ):
+            raise Mismatch(f"{row.name}_copy is no copy")
+        return found
+
+    kept = tuple(c for c in row.cases if row.name != "split" or isinstance(c.args[0], int))
+    return dataclasses.replace(row, name=f"{row.name}_copy", cases=kept, call=call)
 
 
 def in_place_view(name):

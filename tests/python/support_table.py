@@ -12,7 +12,9 @@ from pathlib import Path
 import op_rows
 import op_rows_fft
 import op_rows_linalg
+import op_rows_rare
 import op_rows_sort
+import op_rows_statistics
 from harness import EVERY, FLOATS, INTEGERS, SETS
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "support.md"
@@ -26,6 +28,11 @@ MISSING = {
             if row.name.split()[0] not in ("bincount", "histc")
         },
         **dict.fromkeys(op_rows_linalg.ON_LAPACK, "LAPACK has no CUDA kernel yet"),
+        **{
+            row.name: "seldom used functions (kernels/rare.def) have no CUDA kernel"
+            for row in op_rows_rare.ALL
+        },
+        **dict.fromkeys(op_rows_statistics.ON_SORT, "sort and search have no CUDA kernel yet"),
         **{row.name: "the transforms have no CUDA kernel yet" for row in op_rows_fft.ALL},
     }
 }
