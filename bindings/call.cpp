@@ -144,17 +144,35 @@ CallWithOut::CallWithOut(PyObject* const* args, Py_ssize_t given, PyObject* keyw
   if (out == Py_None) out = nullptr;
 }
 
+namespace {
+
+// Ops that take what they compute only into an out= of its very dtype, where others convert it.
+void check_exact(std::string_view op, const Tensor& out, const Tensor& result) {
+  static constexpr std::string_view kExact[] = {
+      "gather",   "take", "take_along_dim", "masked_select", "index_select", "nonzero",     "complex", "polar",
+      "mm",       "bmm",  "matmul",         "dot",           "mv",           "addmm",       "baddbmm", "max",
+      "min",      "amax", "amin",           "argmax",        "argmin",       "aminmax",     "sort",    "topk",
+      "kthvalue", "tril", "triu",           "softmax",       "diag",         "multinomial", "histc"};
+  if (out.dtype() == result.dtype() || std::find(std::begin(kExact), std::end(kExact), op) == std::end(kExact)) return;
+  raise(ErrorKind::DType, std::string(op).c_str(), str("an out= of dtype ", name_of(result.dtype())),
+        name_of(out.dtype()));
+}
+
+}  // namespace
+
 PyObject* copy_out(const char* op, PyObject* result, PyObject* out) {
   if (!result) return nullptr;
   const auto held = pybind11::reinterpret_steal<pybind11::object>(result);
   return guarded(op, [&]() -> PyObject* {
     if (is_tensor(result)) {
+      check_exact(op, Convert<Tensor>::get(out), unwrap(result));
       write_out(op, Convert<Tensor>::get(out), unwrap(result));
       return Py_NewRef(out);
     }
     const TensorList from = Convert<TensorList>::get(result), to = Convert<TensorList>::get(out);
     check(from.size() == to.size(), ErrorKind::Type, op, str("an out of ", from.size(), " tensors"),
           [&] { return str(to.size()); });
+    for (size_t i = 0; i < from.size(); i++) check_exact(op, to[i], from[i]);
     for (size_t i = 0; i < from.size(); i++) write_out(op, to[i], from[i]);
     return PyTuple_Check(out) ? Py_NewRef(out) : checked(PySequence_Tuple(out));
   });

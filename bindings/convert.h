@@ -98,6 +98,17 @@ struct Convert<Device> {
   static bool accepts(PyObject* o) { return is_device(o) || PyUnicode_Check(o) || PyLong_Check(o); }
   static Device get(PyObject* o) { return accepts(o) ? device_of(o) : throw Mismatch{o, kName}; }
 };
+// bolide.channels_last and its kin (services.cpp).
+std::optional<MemoryFormat> memory_format_of(PyObject* o);
+template <>
+struct Convert<MemoryFormat> {
+  static constexpr const char* kName = "memory_format";
+  static bool accepts(PyObject* o) { return memory_format_of(o).has_value(); }
+  static MemoryFormat get(PyObject* o) {
+    const auto found = memory_format_of(o);
+    return found ? *found : throw Mismatch{o, kName};
+  }
+};
 template <>
 struct Convert<std::string_view> {
   static constexpr const char* kName = "str";

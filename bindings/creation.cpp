@@ -1,6 +1,8 @@
 // creation.cpp - functions that make tensors: tensor(), zeros(), arange() and their kin.
 #include "bindings/creation.h"
 
+#include <cmath>
+
 #include "bindings/ops_table.h"
 #include "runtime/autograd.h"
 
@@ -9,6 +11,7 @@ namespace {
 
 using OptionalDType = std::optional<DType>;
 using OptionalDevice = std::optional<Device>;
+using OptionalFormat = std::optional<MemoryFormat>;
 
 Tensor with_grad(Tensor t, bool requires_grad) {
   if (requires_grad) set_requires_grad(t, true);
@@ -31,8 +34,12 @@ Tensor as_tensor(PyObject* data, OptionalDType dtype, OptionalDevice device) {
 
 // ---- of sizes ------------------------------------------------------------------------------------------------
 Tensor make_empty(const Dims& size, OptionalDType dtype, OptionalDevice device, bool requires_grad, PyObject*, bool,
-                  PyObject*) {
-  return with_grad(empty(size, options_of(dtype, device)), requires_grad);
+                  OptionalFormat format) {
+  check(format != MemoryFormat::preserve, ErrorKind::Runtime, "empty", "a memory_format of its own",
+        [] { return std::string("preserve_format"); });
+  const Options o = options_of(dtype, device);
+  return with_grad(empty_strided(size, strides_in("empty", size, format.value_or(MemoryFormat::contiguous)), o),
+                   requires_grad);
 }
 Tensor make_zeros(const Dims& size, OptionalDType dtype, OptionalDevice device, bool requires_grad, PyObject*, bool) {
   return with_grad(zeros(size, options_of(dtype, device)), requires_grad);
@@ -45,27 +52,31 @@ Tensor make_full(const Dims& size, const Scalar& value, OptionalDType dtype, Opt
   return with_grad(full(size, value, {dtype.value_or(value.default_dtype()), device.value_or(Device{})}),
                    requires_grad);
 }
-Tensor make_strided(const Dims& size, const Dims& stride, OptionalDType dtype, OptionalDevice device) {
-  return empty_strided(size, stride, options_of(dtype, device));
+Tensor make_strided(const Dims& size, const Dims& stride, OptionalDType dtype, OptionalDevice device,
+                    bool requires_grad, PyObject*, bool) {
+  return with_grad(empty_strided(size, stride, options_of(dtype, device)), requires_grad);
 }
 
 // ---- like another tensor -------------------------------------------------------------------------------------
 Options options_like(const Tensor& t, OptionalDType dtype, OptionalDevice device) {
   return {dtype.value_or(t.dtype()), device.value_or(t.device())};
 }
-Tensor like(const Tensor& t, OptionalDType dtype, OptionalDevice device, bool requires_grad, PyObject*) {
+Tensor like(const Tensor& t, OptionalDType dtype, OptionalDevice device, bool requires_grad, OptionalFormat format) {
   const Options o = options_like(t, dtype, device);
+  if (format && *format != MemoryFormat::preserve)
+    return with_grad(empty_strided(t.sizes(), strides_in("empty_like", t.sizes(), *format), o), requires_grad);
   return with_grad(o.device == t.device() ? empty_like(t, o.dtype) : empty(t.sizes(), o), requires_grad);
 }
 template <int value>
-Tensor filled_like(const Tensor& t, OptionalDType dtype, OptionalDevice device, bool requires_grad, PyObject* format) {
+Tensor filled_like(const Tensor& t, OptionalDType dtype, OptionalDevice device, bool requires_grad,
+                   OptionalFormat format) {
   const Tensor out = like(t, dtype, device, false, format);
   fill_(out, Scalar(value));
   return with_grad(out, requires_grad);
 }
 Tensor full_like_value(const Tensor& t, const Scalar& value, OptionalDType dtype, OptionalDevice device,
-                       bool requires_grad, PyObject*) {
-  const Tensor out = like(t, dtype, device, false, nullptr);
+                       bool requires_grad, OptionalFormat format) {
+  const Tensor out = like(t, dtype, device, false, format);
   fill_(out, value);
   return with_grad(out, requires_grad);
 }
@@ -80,8 +91,9 @@ Tensor new_full(const Tensor& t, const Dims& size, const Scalar& value, Optional
                 bool requires_grad) {
   return with_grad(full(size, value, options_like(t, dtype, device)), requires_grad);
 }
-Tensor new_strided(const Tensor& t, const Dims& size, const Dims& stride, OptionalDType dtype, OptionalDevice device) {
-  return empty_strided(size, stride, options_like(t, dtype, device));
+Tensor new_strided(const Tensor& t, const Dims& size, const Dims& stride, OptionalDType dtype, OptionalDevice device,
+                   bool requires_grad, PyObject*, bool) {
+  return with_grad(empty_strided(size, stride, options_like(t, dtype, device)), requires_grad);
 }
 Tensor new_tensor(const Tensor& t, PyObject* data, OptionalDType dtype, OptionalDevice device, bool requires_grad) {
   const Options o = options_like(t, dtype, device);
@@ -103,6 +115,7 @@ Tensor line(double start, double end, int64_t steps, OptionalDType dtype, Option
 Tensor powers(double start, double end, int64_t steps, double base, OptionalDType dtype, OptionalDevice device,
               bool requires_grad) {
   check(steps >= 0, ErrorKind::Shape, "logspace", "steps of zero or more", [&] { return str(steps); });
+  if (dtype && is_integer(*dtype) && steps > 1) start = std::trunc(start), end = std::trunc(end);
   const Tensor exponents = linspace(start, end, steps, {DType::F64, device.value_or(Device{})});
   return with_grad(to(pow(base, exponents), dtype.value_or(default_dtype())), requires_grad);
 }
@@ -144,7 +157,9 @@ std::vector<Op> creation_rows() {
                      "A tensor of one value, with the dtype that tensor(value) has unless given.\n\nReference: "
                      "torch.full.",
                      kFunction),
-      op<&make_strided>("empty_strided", "size, stride, *, dtype=None, device=None",
+      op<&make_strided>("empty_strided",
+                        "size, stride, *, dtype=None, device=None, requires_grad=False, layout=None, "
+                        "pin_memory=False",
                         "An uninitialized tensor with these strides.\n\nReference: torch.empty_strided.", kFunction),
       op<&like>("empty_like", "input, *, dtype=None, device=None, requires_grad=False, memory_format=None",
                 "An uninitialized tensor of the same shape.\n\nReference: torch.empty_like.", kFunction),
@@ -157,7 +172,9 @@ std::vector<Op> creation_rows() {
                            "One value in the same shape.\n\nReference: torch.full_like.", kFunction),
       op<&new_empty>("new_empty", "input, size..., *, dtype=None, device=None, requires_grad=False",
                      "An uninitialized tensor with this one's dtype and device.", kMethod),
-      op<&new_strided>("new_empty_strided", "input, size, stride, *, dtype=None, device=None",
+      op<&new_strided>("new_empty_strided",
+                       "input, size, stride, *, dtype=None, device=None, requires_grad=False, layout=None, "
+                       "pin_memory=False",
                        "An uninitialized tensor of these strides with this one's dtype and device.", kMethod),
       op<&new_filled<0>>("new_zeros", "input, size..., *, dtype=None, device=None, requires_grad=False",
                          "Zeros with this one's dtype and device.", kMethod),

@@ -18,7 +18,10 @@ template <auto F, class First, class... Rest>
 struct InPlace<F, Tensor (*)(First, Rest...)> {
   static void call(const Tensor& self, Rest... rest) {
     Tensor y = F(self, rest...);
-    if (y.requires_grad()) y = F(clone(self), rest...);  // what it saved must not be what is about to change
+    if (y.requires_grad()) {  // what it saved must not be what is about to change
+      const Tensor original = clone(self);
+      y = F(original, rest...);
+    }
     write_in_place(self, y);
   }
 };

@@ -2,7 +2,7 @@
 #include <cmath>
 #include <limits>
 
-#include "bindings/ops_table.h"
+#include "bindings/forms.h"
 
 namespace bolide::python {
 namespace {
@@ -32,10 +32,14 @@ Tensor masked_fill(const Tensor& x, const Tensor& mask, const Arg& value) {
   Scalar number;
   Tensor made;  // the value in x's dtype, where promotion would change that of x
   if (value.tensor) {
-    if (value.tensor->device().is_cpu()) fitting("masked_fill", item(*value.tensor), x.dtype());
+    if (value.tensor->device().is_cpu()) number = fitting("masked_fill", item(*value.tensor), x.dtype());
     made = to(*value.tensor, x.dtype());
   } else {
     number = fitting("masked_fill", value.scalar, x.dtype());
+  }
+  if (number.imaginary != 0 && !is_complex(x.dtype()))
+    raise(ErrorKind::Runtime, "masked_fill", str("a value that fits ", name_of(x.dtype())), "a complex number");
+  if (!value.tensor) {
     if (promote(x.dtype(), number.default_dtype()) != x.dtype()) made = full({}, number, {x.dtype(), x.device()});
   }
   const Tensor filled = where(mask, made ? Arg(made) : Arg(number), x);
@@ -44,6 +48,8 @@ Tensor masked_fill(const Tensor& x, const Tensor& mask, const Arg& value) {
 void masked_fill_(const Tensor& x, const Tensor& mask, const Arg& value) { copy_(x, masked_fill(x, mask, value)); }
 
 Tensor isclose(const Tensor& a, const Arg& b, double rtol, double atol, bool equal_nan) {
+  check(rtol >= 0 && atol >= 0, ErrorKind::Runtime, "isclose", "tolerances of at least zero",
+        [&] { return str("rtol ", rtol, " and atol ", atol); });
   if (a.dtype() == DType::Bool) return isclose(to(a, default_dtype()), b, rtol, atol, equal_nan);
   if (b.tensor && b.tensor->dtype() == DType::Bool)
     return isclose(a, Arg(to(*b.tensor, a.dtype())), rtol, atol, equal_nan);
@@ -136,14 +142,14 @@ std::vector<Op> composed_rows() {
       op<&allclose>("allclose", "input, other, rtol=1e-05, atol=1e-08, equal_nan=False",
                     "Is isclose() true everywhere?\n\nReference: torch.allclose."),
       op<&equal>("equal", "input, other", "Same shape and same values?\n\nReference: torch.equal."),
-      op<&fmod>("fmod", "input, other", "Remainder with the sign of the dividend.\n\nReference: torch.fmod."),
-      op<&nan_to_num>("nan_to_num", "input, nan=0.0, posinf=None, neginf=None",
-                      "NaN and infinities replaced by numbers.\n\nReference: torch.nan_to_num."),
       op<&clamp_min>("clamp_min", "input, min", "The larger of input and min.\n\nReference: torch.clamp_min."),
       op<&clamp_max>("clamp_max", "input, max", "The smaller of input and max.\n\nReference: torch.clamp_max."),
       op<&clamp_min_>("clamp_min_", "input, min", "In-place form of clamp_min().", kMethod),
       op<&clamp_max_>("clamp_max_", "input, max", "In-place form of clamp_max().", kMethod),
   };
+  add_forms<&fmod>(rows, "fmod", "input, other", "Remainder with the sign of the dividend.\n\nReference: torch.fmod.");
+  add_forms<&nan_to_num>(rows, "nan_to_num", "input, nan=0.0, posinf=None, neginf=None",
+                         "NaN and infinities replaced by numbers.\n\nReference: torch.nan_to_num.");
   return rows;
 }
 

@@ -11,6 +11,7 @@ namespace {
 using OptionalInt = std::optional<int64_t>;
 using OptionalDType = std::optional<DType>;
 using OptionalDevice = std::optional<Device>;
+using OptionalFormat = std::optional<MemoryFormat>;
 
 // As PyTorch warns; a bool loses nothing.
 void warn_of_lost_parts(DType from, DType to) {
@@ -21,26 +22,26 @@ void warn_of_lost_parts(DType from, DType to) {
 }
 
 // ---- to ------------------------------------------------------------------------------------------------------
-Tensor to_dtype(const Tensor& x, DType dtype, bool, bool copy, PyObject*) {
-  warn_of_lost_parts(x.dtype(), dtype);
-  return to(x, dtype, {}, copy);
-}
-Tensor to_other(const Tensor& x, const Tensor& other, bool, bool copy, PyObject*) {
-  warn_of_lost_parts(x.dtype(), other.dtype());
-  return to(x, other.dtype(), other.device(), copy);
-}
-Tensor to_device(const Tensor& x, OptionalDevice device, OptionalDType dtype, bool, bool copy, PyObject*) {
+Tensor converted(const Tensor& x, OptionalDType dtype, OptionalDevice device, bool copy, OptionalFormat format) {
   warn_of_lost_parts(x.dtype(), dtype.value_or(x.dtype()));
-  return to(x, dtype, device, copy);
+  return to(x, dtype, device, copy, format.value_or(MemoryFormat::preserve));
+}
+Tensor to_dtype(const Tensor& x, DType dtype, bool, bool copy, OptionalFormat format) {
+  return converted(x, dtype, {}, copy, format);
+}
+Tensor to_other(const Tensor& x, const Tensor& other, bool, bool copy, OptionalFormat format) {
+  return converted(x, other.dtype(), other.device(), copy, format);
+}
+Tensor to_device(const Tensor& x, OptionalDevice device, OptionalDType dtype, bool, bool copy, OptionalFormat format) {
+  return converted(x, dtype, device, copy, format);
 }
 template <DType kDType>
-Tensor as_dtype(const Tensor& x, PyObject*) {
-  warn_of_lost_parts(x.dtype(), kDType);
-  return to(x, kDType, {});
+Tensor as_dtype(const Tensor& x, OptionalFormat format) {
+  return converted(x, kDType, {}, false, format);
 }
-Tensor to_cpu(const Tensor& x, PyObject*) { return to(x, {}, Device{}); }
-Tensor to_cuda(const Tensor& x, OptionalDevice device, bool, PyObject*) {
-  return to(x, {}, device ? *device : parse_device("cuda"));
+Tensor to_cpu(const Tensor& x, OptionalFormat format) { return converted(x, {}, Device{}, false, format); }
+Tensor to_cuda(const Tensor& x, OptionalDevice device, bool, OptionalFormat format) {
+  return converted(x, {}, device ? *device : parse_device("cuda"), false, format);
 }
 // PyTorch's older names of dtypes: bolide.FloatTensor and so on.
 constexpr const char* kTypeNames[] = {"BoolTensor",  "ByteTensor",   "CharTensor",         "ShortTensor",
@@ -64,8 +65,12 @@ Tensor type_as(const Tensor& x, const Tensor& other) {
 }
 
 // ---- copies, fills -------------------------------------------------------------------------------------------
-Tensor clone_tensor(const Tensor& x, PyObject*) { return clone(x); }
-Tensor make_contiguous(const Tensor& x, PyObject*) { return contiguous(x); }
+Tensor clone_tensor(const Tensor& x, OptionalFormat format) {
+  return clone(x, format.value_or(MemoryFormat::preserve));
+}
+Tensor make_contiguous(const Tensor& x, OptionalFormat format) {
+  return contiguous(x, format.value_or(MemoryFormat::contiguous));
+}
 Tensor detach_tensor(const Tensor& x) { return detach(x); }
 void copy_into(const Tensor& self, const Arg& source, bool) {
   const Tensor from =
@@ -105,7 +110,9 @@ int64_t element_size(const Tensor& x) { return x.item_size(); }
 int64_t storage_offset(const Tensor& x) { return x->offset; }
 int64_t data_ptr(const Tensor& x) { return int64_t(reinterpret_cast<uintptr_t>(x.data())); }
 int64_t device_index(const Tensor& x) { return x.device().is_cpu() ? -1 : x.device().index; }
-bool is_contiguous(const Tensor& x, PyObject*) { return x.is_contiguous(); }
+bool has_format(const Tensor& x, OptionalFormat format) {
+  return is_contiguous_in(x, format.value_or(MemoryFormat::contiguous));
+}
 bool has_float(const Tensor& x) { return is_float(x.dtype()); }
 bool has_complex(const Tensor& x) { return is_complex(x.dtype()); }
 bool has_sign(const Tensor& x) { return x.dtype() != DType::Bool && x.dtype() != DType::U8; }
@@ -125,7 +132,7 @@ PyObject* as_complex(const Tensor& x) {
 }
 Tensor reversed(const Tensor& x) { return x.rank() ? flip(x, Dims{0}) : x; }
 Tensor filled(const Tensor& x, const Arg& value) {
-  const Tensor out = empty_like(x, x.dtype());
+  const Tensor out = wants_grad({&x}) ? clone(x) : empty_like(x, x.dtype());
   fill_value(out, value);
   return out;
 }
@@ -139,6 +146,7 @@ bool is_set_to(const Tensor& x, const Tensor& other) {
          x.strides() == other.strides();
 }
 Tensor sum_to_size(const Tensor& x, const Dims& size) {
+  if (size.empty()) return sum(x);  // of one element too: integers become int64, as PyTorch has it
   bool fits = size.rank() <= x.rank();
   for (int i = 1; fits && i <= size.rank(); i++) {
     const int64_t wanted = size[size.rank() - i];
@@ -216,8 +224,8 @@ std::vector<Op> copy_rows() {
       op<&type_as>("type_as", "input, other", "With the dtype and on the device of other.", kMethod),
       op<&clone_tensor>("clone", "input, *, memory_format=None",
                         "A copy, part of the graph.\n\nReference: torch.clone."),
-      op<&make_contiguous>("contiguous", "input, memory_format=None", "Itself if contiguous, else a copy that is.",
-                           kMethod),
+      op<&make_contiguous>("contiguous", "input, memory_format=None",
+                           "Itself if contiguous in the format, else a copy that is.", kMethod),
       op<&detach_tensor>("detach", "input", "On the same storage, without history.\n\nReference: torch.Tensor.detach."),
       op<&copy_into>("copy_", "input, other, non_blocking=False",
                      "Takes the values of other, which broadcasts and is converted.\n\nReference: "
@@ -254,7 +262,8 @@ std::vector<Op> copy_rows() {
       op<&storage_offset>("storage_offset", "input", "Elements before the first one in the storage.", kMethod),
       op<&data_ptr>("data_ptr", "input", "The address of the first element.", kMethod),
       op<&device_index>("get_device", "input", "The number of its CUDA device, -1 for the CPU.", kMethod),
-      op<&is_contiguous>("is_contiguous", "input, memory_format=None", "In row-major order, without gaps?", kMethod),
+      op<&has_format>("is_contiguous", "input, memory_format=None",
+                      "In row-major order (or that of the format), without gaps?", kMethod),
       op<&has_float>("is_floating_point", "input", "Is the dtype a real floating-point one?"),
       op<&has_complex>("is_complex", "input", "Is the dtype a complex one?"),
       op<&has_sign>("is_signed", "input", "Can the dtype hold negative numbers?"),

@@ -9,6 +9,7 @@
 
 #include "bindings/elementwise.h"
 #include "bindings/ops_table.h"
+#include "runtime/autograd.h"
 
 namespace bolide::python {
 namespace {
@@ -141,6 +142,11 @@ bool apply_extra(const Row& row, Inputs& in, PyObject* extra, Tensor& result) {
   return false;
 }
 
+// A result made of several ops and then written in place: what they save must not be what is about to change.
+void keep_original(Inputs& in) {
+  if (wants_grad({in.args[0].tensor})) in.set(0, clone(*in.args[0].tensor));
+}
+
 // ---- calls ---------------------------------------------------------------------------------------------------
 PyObject* finish(const Row& row, Form form, Inputs& in, PyObject* self, PyObject* out, const Tensor& ready) {
   if (!in.any_tensor) throw Mismatch{self, "Tensor"};
@@ -158,6 +164,7 @@ PyObject* finish(const Row& row, Form form, Inputs& in, PyObject* self, PyObject
     else elementwise_out(row.op, target, in.span());
     return Py_NewRef(out);
   }
+  if (row.op == ElementwiseOp::conj_physical && !is_complex(in.args[0].tensor->dtype())) return Py_NewRef(self);
   return wrap(ready ? Tensor(ready) : elementwise(row.op, in.span()));
 }
 
@@ -172,6 +179,8 @@ PyObject* call_bound(const Row& row, Form form, const Bound& b) {
   Tensor ready;
   if (row.extra != Extra::kNone && row.extra != Extra::kBounds) {
     if (!in.any_tensor) throw Mismatch{b.slots[0], "Tensor"};
+    const bool composed = row.extra == Extra::kRounding || row.extra == Extra::kDecimals;
+    if (form == Form::kInplace && composed) keep_original(in);
     apply_extra(row, in, b.slots[at++], ready);
   }
   return finish(row, form, in, b.slots[0], form == Form::kInplace ? nullptr : b.slots[at], ready);

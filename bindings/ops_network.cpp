@@ -24,7 +24,8 @@ Dims pair_of(const char* op, const char* what, const Dims& v) {
 Tensor linear_layer(const Tensor& x, const Tensor& weight, const OptionalTensor& bias) {
   return linear(x, weight, given(bias));
 }
-Dims convolution_padding(PyObject* padding, const Tensor& weight, const Dims& stride, const Dims& dilation) {
+// 'same' needs an odd number of zeros for an even kernel: the one more is put behind x.
+Dims convolution_padding(PyObject* padding, const Tensor& weight, const Dims& stride, const Dims& dilation, Tensor& x) {
   if (!PyUnicode_Check(padding)) return pair_of("conv2d", "padding", Convert<Dims>::get(padding));
   const std::string_view name = Convert<std::string_view>::get(padding);
   if (name == "valid") return {0, 0};
@@ -37,17 +38,22 @@ Dims convolution_padding(PyObject* padding, const Tensor& weight, const Dims& st
   Dims out(2);
   for (int i = 0; i < 2; i++) {
     const int64_t total = dilation[i] * (weight.size(2 + i) - 1);
-    check(total % 2 == 0, ErrorKind::NotImplemented, "conv2d", "odd kernel sizes with padding 'same'",
-          [&] { return weight.sizes().text(); });
     out[i] = total / 2;
+    if (total % 2 == 0 || x.rank() < 3) continue;
+    const int d = x.rank() - 2 + i;
+    Dims sizes = x.sizes();
+    sizes[d] = 1;
+    const Tensor both[] = {x, zeros(sizes, {x.dtype(), x.device()})};
+    x = cat(both, d);
   }
   return out;
 }
 Tensor convolve(const Tensor& x, const Tensor& weight, const OptionalTensor& bias, const Dims& stride,
                 PyObject* padding, const Dims& dilation, int64_t groups) {
   const Dims strides = pair_of("conv2d", "stride", stride), dilations = pair_of("conv2d", "dilation", dilation);
-  return conv2d(x, weight, given(bias), strides, convolution_padding(padding, weight, strides, dilations), dilations,
-                groups);
+  Tensor images = x;
+  const Dims zeros_around = convolution_padding(padding, weight, strides, dilations, images);
+  return conv2d(images, weight, given(bias), strides, zeros_around, dilations, groups);
 }
 
 ValuesIndices pool(const Tensor& x, const Dims& kernel, const OptionalDims& stride, const Dims& padding,

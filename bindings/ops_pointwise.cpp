@@ -28,6 +28,9 @@ void check_one_dtype(const char* op, const Tensor& a, const Tensor& b) {
   if (a.dtype() != b.dtype())
     raise(ErrorKind::DType, op, "tensors of one dtype", str(name_of(a.dtype()), " and ", name_of(b.dtype())));
 }
+void check_tensor(const char* op, const Arg& a, const Arg& b) {
+  if (!a.tensor && !b.tensor) raise(ErrorKind::Type, op, "a Tensor", "two numbers");
+}
 Tensor floating(const Tensor& x) { return is_differentiable(x.dtype()) ? x : to(x, DType::F32); }
 
 // ---- parts of numbers ----------------------------------------------------------------------------------------
@@ -41,7 +44,7 @@ Tensor heaviside(const Tensor& x, const Tensor& values) {
 }
 Tensor ldexp(const Tensor& x, const Arg& exponent) { return mul(x, pow(2.0, exponent)); }
 Tensor float_power(const Arg& base, const Arg& exponent) {
-  if (!base.tensor && !exponent.tensor) raise(ErrorKind::Type, "float_power", "a Tensor", "two numbers");
+  check_tensor("float_power", base, exponent);
   auto complex = [](const Arg& a) {
     return a.tensor ? is_complex(a.tensor->dtype()) : a.scalar.kind == Scalar::Complex;
   };
@@ -49,6 +52,12 @@ Tensor float_power(const Arg& base, const Arg& exponent) {
   const Tensor a = base.tensor ? to(*base.tensor, dtype) : Tensor(),
                b = exponent.tensor ? to(*exponent.tensor, dtype) : Tensor();
   return pow(a ? Arg(a) : base, b ? Arg(b) : exponent);
+}
+void float_power_(const Tensor& base, const Arg& exponent) {
+  const Tensor original = wants_grad({&base}) ? clone(base) : base, y = float_power(original, exponent);
+  check(y.dtype() == base.dtype(), ErrorKind::Runtime, "float_power_", str("a base of ", name_of(y.dtype())),
+        [&] { return std::string(name_of(base.dtype())); });
+  copy_(base, y);
 }
 Tensor lcm(const Tensor& a, const Arg& b) {
   const Tensor divisor = gcd(a, b);
@@ -104,6 +113,7 @@ Tensor fmax(const Tensor& a, const Tensor& b) { return where(logical_or(ge(a, b)
 Tensor fmin(const Tensor& a, const Tensor& b) { return where(logical_or(le(a, b), isnan(b)), a, b); }
 // 0 where a is, unless b is NaN: a product with log1p(0) instead of infinity has the right gradients too.
 Tensor xlog1py(const Arg& a, const Arg& b) {
+  check_tensor("xlog1py", a, b);
   const Tensor infinite = logical_or(le(b, -1), eq(b, double(INFINITY)));
   return mul(a, log1p(where(logical_and(eq(a, 0), infinite), 0.0, b)));
 }
@@ -117,9 +127,10 @@ Tensor polygamma(int64_t n, const Tensor& x) {
   return n == 0 ? digamma(x) : polygamma_at(x, double(n));
 }
 Tensor polygamma_method(const Tensor& x, int64_t n) { return polygamma(n, x); }
-void polygamma_(const Tensor& x, int64_t n) { write_in_place(x, polygamma(n, x)); }
-
-Tensor zeta_of(const Arg& x, const Arg& q) { return zeta(x, q); }
+Tensor zeta_of(const Arg& x, const Arg& q) {
+  check_tensor("zeta", x, q);
+  return zeta(x, q);
+}
 
 // ---- of one --------------------------------------------------------------------------------------------------
 Tensor rad2deg(const Tensor& x) {
@@ -224,6 +235,7 @@ void add_numbers(std::vector<Op>& rows) {
   add_forms<&lcm>(rows, "lcm", "input, other", "Least common multiple of integers.\n\nReference: torch.lcm.");
   add_function<&float_power>(rows, "float_power", "input, exponent",
                              "input to the exponent, in float64.\n\nReference: torch.float_power.");
+  rows.push_back(op<&float_power_>("float_power_", "input, exponent", "In-place form of float_power().", kMethod));
   add_function<&fmax>(rows, "fmax", "input, other", "The larger of both; NaN loses.\n\nReference: torch.fmax.");
   add_function<&fmin>(rows, "fmin", "input, other", "The smaller of both; NaN loses.\n\nReference: torch.fmin.");
   add_function<&logaddexp2>(rows, "logaddexp2", "input, other",
@@ -241,7 +253,8 @@ void add_numbers(std::vector<Op>& rows) {
   rows.push_back(op<&polygamma>("polygamma", "n, input",
                                 "The n-th derivative of digamma().\n\nReference: torch.polygamma.", kFunction));
   rows.push_back(op<&polygamma_method>("polygamma", "input, n", "polygamma(n, input).", kMethod));
-  rows.push_back(op<&polygamma_>("polygamma_", "input, n", "In-place form of polygamma().", kMethod));
+  rows.push_back(
+      op<&InPlace<&polygamma_method>::call>("polygamma_", "input, n", "In-place form of polygamma().", kMethod));
 }
 void add_activations(std::vector<Op>& rows) {
   add_function<&InFloat<&softshrink>::call>(

@@ -1,5 +1,6 @@
 // ops_products.cpp - products of matrices and vectors and their sums: matmul, addmm, einsum, tensordot, cross, ...
 #include "bindings/forms.h"
+#include "runtime/autograd.h"
 #include "runtime/products.h"
 
 namespace bolide::python {
@@ -81,10 +82,24 @@ Tensor addmv(const Tensor& x, const Tensor& a, const Tensor& v, const Scalar& be
   return sum_of("addmv", x, matmul(a, v), beta, alpha);
 }
 Tensor addbmm(const Tensor& x, const Tensor& a, const Tensor& b, const Scalar& beta, const Scalar& alpha) {
-  return sum_of("addbmm", x, to(sum(bmm(a, b), Dims{0}), a.dtype()), beta, alpha);
+  check(a.rank() == 3 && b.rank() == 3 && a.size(0) == b.size(0) && a.size(2) == b.size(1), ErrorKind::Shape, "addbmm",
+        "batches [b, n, k] and [b, k, m]", [&] { return str(a.sizes().text(), " and ", b.sizes().text()); });
+  const int64_t inner = a.size(0) * a.size(2);  // one product of all batches side by side: rounded once
+  const Tensor product = mm(reshape(transpose(a, 0, 1), {a.size(1), inner}), reshape(b, {inner, b.size(2)}));
+  return sum_of("addbmm", x, product, beta, alpha);
+}
+// The sum itself broadcasts: the tensor takes its sizes.
+void addbmm_(const Tensor& x, const Tensor& a, const Tensor& b, const Scalar& beta, const Scalar& alpha) {
+  const Tensor y = addbmm(wants_grad({&x, &a, &b}) ? clone(x) : x, a, b, beta, alpha);
+  if (!x.requires_grad() && x.sizes() != y.sizes()) resize_(x, y.sizes());
+  write_in_place(x, y);
 }
 Tensor addr(const Tensor& x, const Tensor& a, const Tensor& b, const Scalar& beta, const Scalar& alpha) {
   check_vectors("addr", a, b);
+  auto is_bool = [](const Tensor& t) { return t.dtype() == DType::Bool; };
+  if (is_bool(x) && is_bool(a) && is_bool(b))
+    return to(sum_of("addr", to(x, DType::I64), to(outer(a, b), DType::I64), beta.real != 0, alpha.real != 0),
+              DType::Bool);
   return sum_of("addr", x, outer(a, b), beta, alpha);
 }
 
@@ -118,12 +133,15 @@ void add_products(std::vector<Op>& rows) {
                               kFunction);
 }
 template <auto F>
-void add_sum(std::vector<Op>& rows, const char* name, const char* arguments, const char* product) {
+void add_sum(std::vector<Op>& rows, const char* name, const char* arguments, const char* product,
+             bool in_place = true) {
   const std::string doc = str("beta * input + alpha * ", product,
                               "; with beta 0 the input is not read.\n\nThe input broadcasts to the product's shape.\n"
                               "Raises: ShapeError where the sizes do not fit.\nReference: torch.",
                               name, ".");
-  add_forms<F>(rows, name, str("input, ", arguments, ", *, beta=1, alpha=1").c_str(), doc.c_str());
+  const std::string text = str("input, ", arguments, ", *, beta=1, alpha=1");
+  if (in_place) add_forms<F>(rows, name, text.c_str(), doc.c_str());
+  else add_function<F>(rows, name, text.c_str(), doc.c_str());
 }
 
 }  // namespace
@@ -134,7 +152,9 @@ std::vector<Op> product_rows() {
   add_sum<&addmm>(rows, "addmm", "mat1, mat2", "(mat1 @ mat2)");
   add_sum<&baddbmm>(rows, "baddbmm", "batch1, batch2", "bmm(batch1, batch2)");
   add_sum<&addmv>(rows, "addmv", "mat, vec", "(mat @ vec)");
-  add_sum<&addbmm>(rows, "addbmm", "batch1, batch2", "the sum of bmm(batch1, batch2)");
+  add_sum<&addbmm>(rows, "addbmm", "batch1, batch2", "the sum of bmm(batch1, batch2)", false);
+  rows.push_back(op<&addbmm_>("addbmm_", "input, batch1, batch2, *, beta=1, alpha=1",
+                              "In-place form of addbmm(); a tensor that broadcasts takes the sum's sizes.", kMethod));
   add_sum<&addr>(rows, "addr", "vec1, vec2", "outer(vec1, vec2)");
   return rows;
 }

@@ -73,17 +73,12 @@ Tensor norm(const Tensor& x, PyObject* p, const OptionalDims& dims, bool keepdim
   const Tensor values = dtype ? to(x, *dtype) : x;
   check(is_differentiable(values.dtype()), ErrorKind::DType, "norm", "a floating-point or complex dtype",
         [&] { return std::string(name_of(values.dtype())); });
-  if (PyUnicode_Check(p) && Convert<std::string_view>::get(p) == "nuc")
-    return linalg::matrix_norm("norm", values, {0, "nuc"}, dims.value_or(Dims{-2, -1}), keepdim);
-  const double order = order_of_norm(p);
-  if (order == 2 && !is_complex(values.dtype())) return sqrt(sum(square(values), dims, keepdim));
-  const Tensor sizes = abs(values);
-  if (order == 2) return sqrt(sum(square(sizes), dims, keepdim));
-  if (order == 1) return sum(sizes, dims, keepdim);
-  if (order == INFINITY) return amax(sizes, dims, keepdim);
-  if (order == -INFINITY) return amin(sizes, dims, keepdim);
-  if (order == 0) return to(sum(ne(sizes, 0), dims, keepdim), sizes.dtype());
-  return pow(sum(pow(sizes, order), dims, keepdim), 1 / order);
+  if (PyUnicode_Check(p) && Convert<std::string_view>::get(p) == "nuc") {
+    linalg::NormOrder nuclear;
+    nuclear.name = "nuc";
+    return linalg::matrix_norm("norm", values, nuclear, dims && !dims->empty() ? *dims : Dims{-2, -1}, keepdim);
+  }
+  return linalg::vector_norm("norm", values, order_of_norm(p), dims, keepdim);
 }
 Tensor count_nonzero(const Tensor& x, const OptionalDims& dims) { return sum(ne(x, 0), dims); }
 
@@ -104,6 +99,11 @@ PyObject* extremes(const Tensor& x, OptionalInt dim, bool keepdim) {
 }
 template <ReductionOp op>
 Tensor logsumexp_over(const Tensor& x, const OptionalDims& dims, bool keepdim) {
+  if (is_complex(x.dtype())) {
+    const Tensor most = amax(real(detach(x)), dims, true), shift = where(isfinite(most), most, 0);
+    const Tensor all = add(log(sum(exp(sub(x, shift)), dims, true)), shift);
+    return keepdim ? all : dims && !dims->empty() ? squeeze(all, dims) : reshape(all, {});
+  }
   return reduce(op, contains(IntBool, x.dtype()) ? to(x, default_dtype()) : x, dims, keepdim);
 }
 

@@ -1,5 +1,6 @@
 // ops_scan.cpp - functions and methods of the scans: cumsum and its kin; diff, which undoes it.
 #include "bindings/ops_table.h"
+#include "runtime/autograd.h"
 
 namespace bolide::python {
 namespace {
@@ -16,7 +17,7 @@ template <Tensor (*f)(const Tensor&, int64_t, OptionalDType)>
 void in_place(const Tensor& x, int64_t dim, OptionalDType dtype) {
   check(!dtype || *dtype == x.dtype(), ErrorKind::DType, "cumsum_",
         str("the dtype of the tensor, ", name_of(x.dtype())), [&] { return std::string(name_of(*dtype)); });
-  copy_(x, f(x, dim, {}));
+  copy_(x, f(wants_grad({&x}) ? clone(x) : x, dim, {}));  // what it saves must not be what is about to change
 }
 
 Tensor differences(const Tensor& input, int64_t n, int64_t dim, std::optional<Tensor> prepend,
@@ -25,6 +26,7 @@ Tensor differences(const Tensor& input, int64_t n, int64_t dim, std::optional<Te
         [] { return std::string("a 0-d one"); });
   check(n >= 0, ErrorKind::Runtime, "diff", "an order n of at least 0", [&] { return str(n); });
   const int axis = wrap_dim("diff", dim, input.rank());
+  if (n == 0) return clone(input);  // whatever stands before and behind it
   TensorList parts = {input};
   if (prepend) parts.insert(parts.begin(), *prepend);
   if (append) parts.push_back(*append);
@@ -52,7 +54,7 @@ std::vector<Op> scan_rows() {
                            "Example: >>> bolide.cumprod(bolide.tensor([1, 2, 3]), 0)\nReference: torch.cumprod."),
       op<&in_place<&running_product>>("cumprod_", "input, dim, *, dtype=None", "In-place form of cumprod().", kMethod),
       op<&running_logsumexp>("logcumsumexp", "input, dim",
-                             "log(cumsum(exp(input))), without overflow.\n\nRaises: DTypeError unless floating.\n"
+                             "log(cumsum(exp(input))), without overflow.\n\nRaises: DTypeError of integers.\n"
                              "Example: >>> bolide.logcumsumexp(bolide.tensor([0.0, 0.0]), 0)\n"
                              "Reference: torch.logcumsumexp."),
       op<&running_max>("cummax", "input, dim",

@@ -115,7 +115,7 @@ Tensor permutation(int64_t n, PyObject* generator, OptionalDType dtype, Optional
   return randperm(n, {dtype.value_or(DType::I64), device.value_or(Device{})});
 }
 Tensor normal_of(double mean, double std, const Dims& size, PyObject* generator, OptionalDType dtype,
-                 OptionalDevice device, bool requires_grad) {
+                 OptionalDevice device, bool requires_grad, PyObject*, bool) {
   DrawFrom draw(generator);
   const Tensor out = empty(size, options_of(dtype, device));
   normal_(out, mean, std);
@@ -300,7 +300,8 @@ std::vector<Op> random_rows() {
                        "The numbers below n in random order.\n\nReference: torch.randperm.", kFunction),
       op<&normal_of, &normal_of_each>(
           "normal",
-          "mean, std, size, *, generator=None, dtype=None, device=None, requires_grad=False | "
+          "mean, std, size, *, generator=None, dtype=None, device=None, requires_grad=False, layout=None, "
+          "pin_memory=False | "
           "mean=0.0, std=1.0, *, generator=None",
           "Numbers of normal distributions: all of one, or each with the mean and deviation of a tensor.\n\n"
           "Raises: ShapeError for a negative deviation.\nReference: torch.normal.",

@@ -224,6 +224,15 @@ PyObject* strided_layout() {
   return strided;
 }
 
+constexpr const char* kFormats[] = {"preserve_format", "contiguous_format", "channels_last", "channels_last_3d"};
+std::optional<MemoryFormat> memory_format_of(PyObject* o) {
+  if (!py::isinstance<Named>(o)) return std::nullopt;
+  const std::string_view name = py::cast<const Named&>(py::handle(o)).name;
+  for (size_t i = 0; i < std::size(kFormats); i++)
+    if (name == kFormats[i]) return MemoryFormat(i);
+  return std::nullopt;
+}
+
 // What a tensor and its views share: untyped_storage().
 void add_storage(py::module_& m) {
   using Handle = Ref<Storage>;
@@ -262,8 +271,7 @@ void add_services(py::module_& m) {
       .def("__repr__", [](const Named& n) { return std::string("bolide.") + n.name; });
   m.attr("layout") = m.attr("memory_format");
   m.attr("strided") = py::handle(strided_layout());
-  for (const char* name : {"contiguous_format", "preserve_format", "channels_last", "channels_last_3d"})
-    m.attr(name) = py::cast(Named{name});
+  for (const char* name : kFormats) m.attr(name) = py::cast(Named{name});
   add_streams(m);
   add_devices(m);
   add_optimizers(m);

@@ -119,6 +119,11 @@ BOLIDE_COMPLEX log1p(Num<ComplexOf<T>> z) {
   Num<T> x = z.re() + 1, near = 0.5 * log1p(z.re() * (z.re() + 2) + z.im() * z.im());
   return {select((abs(z.re()) < 0.5) & (abs(z.im()) < 0.5), near, log_length(x, z.im())), atan2(z.im(), x)};
 }
+BOLIDE_COMPLEX logaddexp(Num<ComplexOf<T>> a, Num<ComplexOf<T>> b) {
+  Mask<T> less = a.re() < b.re(), alike = (a.re() == b.re()) & isinf(a.re());  // which differ by NaN
+  Num<ComplexOf<T>> large = select(less, b, a), small = select(less, a, b), near = large + log1p(exp(small - large));
+  return select(alike, select(a.re() < 0, small, log(exp(small) + exp(large))), near);
+}
 // 1 / (1 + e^-z) with an exponential that is never large.
 BOLIDE_COMPLEX sigmoid(Num<ComplexOf<T>> z) {
   Num<ComplexOf<T>> e = exp(select(z.re() < 0, z, -z));

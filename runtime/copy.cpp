@@ -63,27 +63,33 @@ void copy_values(const Tensor& to, const Tensor& from) {
   else copy_on_device(to, from);
 }
 
-Tensor clone(const Tensor& x) {
-  Tensor y = empty_like(x);
+Tensor clone(const Tensor& x, MemoryFormat format) {
+  Tensor y = format == MemoryFormat::preserve
+                 ? empty_like(x)
+                 : empty_strided(x.sizes(), strides_in("clone", x.sizes(), format), {x.dtype(), x.device()});
   copy_values(y, x);
   record("CloneBackward", y, {&x}, [] { return [](const Tensor& g, Grads& grads) { grads[0] = g; }; });
   return y;
 }
 
-Tensor contiguous(const Tensor& x) {
-  if (x.is_contiguous()) return x;
-  Tensor y = empty(x.sizes(), {x.dtype(), x.device()});
-  copy_values(y, x);
-  record("CloneBackward", y, {&x}, [] { return [](const Tensor& g, Grads& grads) { grads[0] = g; }; });
-  return y;
+Tensor contiguous(const Tensor& x, MemoryFormat format) { return is_contiguous_in(x, format) ? x : clone(x, format); }
+
+namespace {
+
+Dims strides_like(const Tensor& x, MemoryFormat format) {
+  if (format != MemoryFormat::preserve) return strides_in("to", x.sizes(), format);
+  return is_dense(x.sizes(), x.strides()) ? x.strides() : x.sizes().contiguous_strides();
 }
 
-Tensor to(const Tensor& x, std::optional<DType> dtype, std::optional<Device> device, bool copy) {
+}  // namespace
+
+Tensor to(const Tensor& x, std::optional<DType> dtype, std::optional<Device> device, bool copy, MemoryFormat format) {
   const Options o{dtype.value_or(x.dtype()), device.value_or(x.device())};
-  if (!copy && o.dtype == x.dtype() && o.device == x.device()) return x;
+  const bool same_format = format == MemoryFormat::preserve || format == format_of(x);
+  if (!copy && o.dtype == x.dtype() && o.device == x.device() && same_format) return x;
   if (!o.device.is_cpu()) check_device(o.device);
-  Tensor y = !x.is_contiguous() && is_dense(x.sizes(), x.strides()) ? empty_strided(x.sizes(), x.strides(), o)
-                                                                    : empty(x.sizes(), o);
+  const bool plain = x.is_contiguous() && format == MemoryFormat::preserve;
+  Tensor y = plain ? empty(x.sizes(), o) : empty_strided(x.sizes(), strides_like(x, format), o);
   copy_values(y, x);
   if (is_differentiable(o.dtype))  // the engine brings the gradient back to x's dtype and device
     record("ToCopyBackward", y, {&x}, [] { return [](const Tensor& g, Grads& grads) { grads[0] = g; }; });

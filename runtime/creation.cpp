@@ -44,6 +44,31 @@ Tensor zeros(const Dims& sizes, Options o) {
 Tensor ones(const Dims& sizes, Options o) { return full(sizes, int64_t(1), o); }
 Tensor full_like(const Tensor& t, const Scalar& value) { return full(t.sizes(), value, {t.dtype(), t.device()}); }
 
+namespace {
+
+// Of fractions as integers, as PyTorch has it: start and step are cut, the number of elements is that of the fractions;
+// of int64 all three are cut before.
+Tensor integer_range(const Scalar& start, const Scalar& end, const Scalar& step, Options o) {
+  auto whole = [](const Scalar& s) { return std::isfinite(s.real) ? std::trunc(s.real) : s.real; };
+  const Scalar first(int64_t(start.real)), by(std::isfinite(step.real) ? int64_t(step.real) : int64_t(0));
+  const bool cut = o.dtype == DType::I64;
+  const double from = cut ? whole(start) : start.real, to = cut ? whole(end) : end.real,
+               width = cut ? whole(step) : step.real;
+  check(width != 0, ErrorKind::Value, "arange", "a step that is not 0", [&] { return str(step.real); });
+  check((to - from) * width >= 0, ErrorKind::Shape, "arange", "an end that the step leads to",
+        [&] { return str(from, " to ", to, " by ", width); });
+  const double n = std::ceil((to - from) / width);
+  check(n < 0x1p62, ErrorKind::Shape, "arange", "a number of elements that fits", [&] { return str(n); });
+  const Tensor t = empty({int64_t(n)}, o);
+  ArangeCall call;
+  call.start = double(first.integer), call.step = double(by.integer);
+  call.integer_start = first.integer, call.integer_step = by.integer;
+  run_arange(call, t);
+  return t;
+}
+
+}  // namespace
+
 Tensor arange(const Scalar& start, const Scalar& end, const Scalar& step, std::optional<DType> dtype, Device device) {
   bool whole = true;
   for (const Scalar* s : {&start, &end, &step}) {
@@ -53,11 +78,12 @@ Tensor arange(const Scalar& start, const Scalar& end, const Scalar& step, std::o
     check(s->kind != Scalar::Complex && valid, ErrorKind::Shape, "arange", "finite real numbers",
           [&] { return str(s->real); });
   }
+  const DType type = dtype.value_or(whole ? DType::I64 : default_dtype());
+  if (!whole && is_integer(type)) return integer_range(start, end, step, {type, device});
   check(step.real != 0, ErrorKind::Shape, "arange", "a step that is not 0", [] { return std::string("0"); });
   if ((end.real - start.real) * step.real < 0)
     raise(ErrorKind::Shape, "arange", "an end that the step leads to",
           str(start.real, " to ", end.real, " by ", step.real));
-  const DType type = dtype.value_or(whole ? DType::I64 : default_dtype());
   check(!is_complex(type), ErrorKind::NotImplemented, "arange", "a real dtype",
         [&] { return std::string(name_of(type)); });
   int64_t count;
@@ -74,22 +100,23 @@ Tensor arange(const Scalar& start, const Scalar& end, const Scalar& step, std::o
   call.start = start.real, call.step = step.real;
   call.integer_start = whole ? start.integer : int64_t(start.real);
   call.integer_step = whole ? step.integer : std::isfinite(step.real) ? int64_t(step.real) : 0;
-  if (!whole && !is_float(type)) {  // fractions are cut off one by one
-    Tensor exact = empty({count}, {DType::F64, device});
-    run_arange(call, exact);
-    copy_values(t, exact);
-  } else run_arange(call, t);
+  run_arange(call, t);
   return t;
 }
 
 Tensor linspace(double start, double end, int64_t steps, Options o) {
   check(steps >= 0, ErrorKind::Shape, "linspace", "steps of zero or more", [&] { return str(steps); });
-  Tensor exact = empty({steps}, {DType::F64, o.device});
+  if (is_integer(o.dtype)) start = std::trunc(start), end = std::trunc(end);
+  // The second half from the end, so that both ends are exact and opposite numbers are opposite.
+  const int64_t half = steps > 1 ? steps / 2 : steps;
+  Tensor exact = empty({steps}, {DType::F64, o.device}), back = empty({steps - half}, {DType::F64, o.device});
   ArangeCall call;
   call.start = start, call.step = steps > 1 ? (end - start) / double(steps - 1) : 0;
-  run_arange(call, exact);
   GradMode off(false);
-  if (steps > 1) fill_(select(exact, 0, steps - 1), end);
+  run_arange(call, narrow(exact, 0, 0, half));
+  call.start = end, call.step = -call.step;
+  run_arange(call, back);
+  if (steps > half) copy_values(narrow(exact, 0, half, steps - half), flip(back, {0}));
   return to(exact, o.dtype, {});
 }
 

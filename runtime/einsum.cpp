@@ -219,9 +219,16 @@ Tensor einsum(std::string_view equation, const TensorList& operands) {
   return arranged(result, output);
 }
 
-Tensor tensordot(const Tensor& a, const Tensor& b, const Dims& a_dims, const Dims& b_dims) {
+Tensor tensordot(const Tensor& a_given, const Tensor& b_given, const Dims& a_dims, const Dims& b_dims) {
   check(a_dims.rank() == b_dims.rank(), ErrorKind::Runtime, "tensordot", "as many dimensions of both",
         [&] { return str(a_dims.text(), " and ", b_dims.text()); });
+  Tensor a = a_given, b = b_given;
+  for (int i = 0; i < a_dims.rank(); i++) {  // a size of 1 broadcasts: the other one is summed over first
+    const int da = wrap_dim("tensordot", a_dims[i], a.rank()), db = wrap_dim("tensordot", b_dims[i], b.rank());
+    if (!a.rank() || !b.rank() || a.size(da) == b.size(db)) continue;
+    if (a.size(da) == 1) b = reduce(ReductionOp::sum, b, Dims{db}, true, b.dtype());
+    else if (b.size(db) == 1) a = reduce(ReductionOp::sum, a, Dims{da}, true, a.dtype());
+  }
   uint64_t in_a = 0, in_b = 0;
   Dims left, right, shape;
   int64_t m = 1, k = 1, n = 1;

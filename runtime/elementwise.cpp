@@ -136,8 +136,12 @@ Prepared prepare(ElementwiseOp op, const OpInfo& info, std::span<const Arg> in) 
   p.dtype = promote_inputs(op, in, uniform);
   if (!contains(info.dtypes, p.dtype)) [[unlikely]] {
     const bool becomes_float = info.result == Result::floating || (info.result == Result::real && !(info.dtypes & Int));
-    if (!becomes_float || !contains(IntBool, p.dtype)) refuse_dtype(info, p.dtype);
-    p.dtype = default_dtype();
+    if (op == ElementwiseOp::square && p.dtype == DType::Bool) {
+      p.dtype = DType::I64;  // a power with an integer exponent
+    } else {
+      if (!becomes_float || !contains(IntBool, p.dtype)) refuse_dtype(info, p.dtype);
+      p.dtype = default_dtype();
+    }
   }
   p.out_dtype = info.result == Result::boolean ? DType::Bool
                 : info.result == Result::real  ? real_type(p.dtype)

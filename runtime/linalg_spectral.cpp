@@ -110,6 +110,7 @@ Tensor householder_product(const char* op, const Tensor& a, const Tensor& tau) {
   // One after the other, from the last: I - tau v v^H.
   Tensor q = expand(eye(m, n, {a.dtype(), a.device()}), a.sizes());
   const Tensor v = add(tril(a, -1), eye(m, n, {a.dtype(), a.device()}));
+  if (!tau.numel()) return add(q, sum(narrow(a, -1, 0, 0)));  // of nothing, but a part of the graph
   for (int64_t i = tau.sizes().back() - 1; i >= 0; i--) {
     const Tensor one = narrow(v, -1, i, 1), factor = unsqueeze(narrow(tau, -1, i, 1), -1);
     q = sub(q, mul(matmul(one, matmul(adjoint(one), q)), factor));

@@ -5,6 +5,7 @@
 #include "runtime/backend.h"
 #include "runtime/ops.h"
 #include "runtime/random.h"
+#include "runtime/sorting.h"
 #include "runtime/view_support.h"
 
 namespace bolide {
@@ -34,7 +35,7 @@ void read_pair(const char* op, const char* name, const Dims& given, int64_t leas
     raise(ErrorKind::Shape, op, str(name, " of one or two numbers"), given.text());
   for (int i = 0; i < 2; i++) {
     to[i] = given[given.rank() == 1 ? 0 : i];
-    if (to[i] < least) raise(ErrorKind::Value, op, str(name, " of at least ", least), given.text());
+    if (to[i] < least) raise(ErrorKind::Runtime, op, str(name, " of at least ", least), given.text());
   }
 }
 
@@ -50,13 +51,13 @@ ConvolutionShape convolution_shape(const Tensor& x, const Tensor& w, const Dims&
   ConvolutionCall& c = s.call;
   check(x.rank() == 4 && w.rank() == 4, ErrorKind::Shape, "conv2d", "an input and a weight of 4 dimensions",
         [&] { return str(describe(x), " and ", describe(w)); });
-  check_float("conv2d", x), check_alike("conv2d", x, w);
+  check_alike("conv2d", x, w);
   read_pair("conv2d", "stride", stride, 1, c.stride), read_pair("conv2d", "padding", padding, 0, c.padding);
   read_pair("conv2d", "dilation", dilation, 1, c.dilation);
   c.dtype = x.dtype(), c.groups = groups;
   c.images = x.size(0), c.in_channels = x.size(1), c.height = x.size(2), c.width = x.size(3);
   c.out_channels = w.size(0), c.kernel_height = w.size(2), c.kernel_width = w.size(3);
-  check(groups > 0, ErrorKind::Value, "conv2d", "groups of at least 1", [&] { return str(groups); });
+  check(groups > 0, ErrorKind::Runtime, "conv2d", "groups of at least 1", [&] { return str(groups); });
   if (c.in_channels != w.size(1) * groups || c.out_channels % groups)
     raise(ErrorKind::Shape, "conv2d",
           str("channels that go with a weight of ", w.sizes().text(), " and ", groups, " groups"), x.sizes().text());
@@ -110,6 +111,29 @@ Tensor convolve(ConvolutionCall::Mode mode, const ConvolutionShape& s, const Ten
 
 }  // namespace
 
+namespace {
+
+// Of integers and complex numbers, which are rare: the windows as rows of matrices.
+Tensor convolve_windows(const ConvolutionShape& s, const Tensor& x, const Tensor& w) {
+  const ConvolutionCall& c = s.call;
+  const int64_t channels = c.in_channels / c.groups, rows = c.images * c.out_height * c.out_width;
+  Tensor padded = zeros({c.images, c.in_channels, c.height + 2 * c.padding[0], c.width + 2 * c.padding[1]},
+                        {x.dtype(), x.device()});
+  copy_(narrow(narrow(padded, 2, c.padding[0], c.height), 3, c.padding[1], c.width), x);
+  const Dims t = padded.strides();
+  const Tensor windows = as_strided(
+      padded, {c.groups, c.images, c.out_height, c.out_width, channels, c.kernel_height, c.kernel_width},
+      {channels * t[1], t[0], c.stride[0] * t[2], c.stride[1] * t[3], t[1], c.dilation[0] * t[2], c.dilation[1] * t[3]},
+      0);
+  const int64_t size = channels * c.kernel_height * c.kernel_width, filters = c.out_channels / c.groups;
+  const Tensor product =
+      bmm(reshape(windows, {c.groups, rows, size}), transpose(reshape(w, {c.groups, filters, size}), 1, 2));
+  const Tensor apart = reshape(product, {c.groups, c.images, c.out_height, c.out_width, filters});
+  return reshape(permute(apart, {1, 0, 4, 2, 3}), s.output);
+}
+
+}  // namespace
+
 Tensor conv2d(const Tensor& x, const Tensor& weight, const Tensor& bias, const Dims& stride, const Dims& padding,
               const Dims& dilation, int64_t groups) {
   if (x.rank() == 3) return squeeze(conv2d(unsqueeze(x, 0), weight, bias, stride, padding, dilation, groups), Dims{0});
@@ -119,7 +143,10 @@ Tensor conv2d(const Tensor& x, const Tensor& weight, const Tensor& bias, const D
     if (bias.rank() != 1 || bias.size(0) != s.call.out_channels)
       raise(ErrorKind::Shape, "conv2d", str("a bias of shape [", s.call.out_channels, "]"), bias.sizes().text());
   }
-  return convolve(ConvolutionCall::Forward, s, x, weight, {}, bias);
+  if (is_float(x.dtype())) return convolve(ConvolutionCall::Forward, s, x, weight, {}, bias);
+  check(x.dtype() != DType::Bool, ErrorKind::DType, "conv2d", "numbers", [] { return std::string("bool"); });
+  const Tensor y = convolve_windows(s, x, weight);
+  return bias ? add(y, reshape(bias, {bias.size(0), 1, 1})) : y;
 }
 
 // -------------------------------------------------------------------------------------------------- pooling
@@ -163,6 +190,11 @@ ValuesIndices max_pool2d(const Tensor& input, const Dims& kernel, const Dims& st
     return {squeeze(values, Dims{0}), squeeze(indices, Dims{0})};
   }
   check(input.rank() == 4, ErrorKind::Shape, "max_pool2d", "an input of 4 dimensions", [&] { return describe(input); });
+  if (is_integer(input.dtype())) {  // what is the largest, their order tells, which float64 has exactly
+    const Tensor order = item_size(input.dtype()) < 8 ? input : unique(input, true).inverse;
+    const Tensor places = max_pool2d(to(order, DType::F64), kernel, stride, padding, dilation, ceil_mode).indices;
+    return {take_pooled(input, places), places};
+  }
   check_float("max_pool2d", input);
   MaxPoolCall call;
   read_pair("max_pool2d", "kernel_size", kernel, 1, call.kernel);
@@ -171,7 +203,7 @@ ValuesIndices max_pool2d(const Tensor& input, const Dims& kernel, const Dims& st
       read_pair("max_pool2d", "dilation", dilation, 1, call.dilation);
   for (int i = 0; i < 2; i++)
     if (call.padding[i] > call.kernel[i] / 2)
-      raise(ErrorKind::Value, "max_pool2d", "padding of at most half the kernel_size",
+      raise(ErrorKind::Runtime, "max_pool2d", "padding of at most half the kernel_size",
             str(call.padding[i], " for ", call.kernel[i]));
   call.dtype = input.dtype(), call.planes = input.size(0) * input.size(1), call.height = input.size(2),
   call.width = input.size(3);

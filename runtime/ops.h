@@ -127,9 +127,10 @@ BOLIDE_API Tensor tril(const Tensor& x, int64_t diagonal = 0);
 BOLIDE_API Tensor triu(const Tensor& x, int64_t diagonal = 0);
 
 // ---- copies (copy.cpp) ---------------------------------------------------------------------------------------
-BOLIDE_API Tensor clone(const Tensor& x);
-BOLIDE_API Tensor contiguous(const Tensor& x);
-BOLIDE_API Tensor to(const Tensor& x, std::optional<DType> dtype, std::optional<Device> device, bool copy = false);
+BOLIDE_API Tensor clone(const Tensor& x, MemoryFormat format = MemoryFormat::preserve);
+BOLIDE_API Tensor contiguous(const Tensor& x, MemoryFormat format = MemoryFormat::contiguous);
+BOLIDE_API Tensor to(const Tensor& x, std::optional<DType> dtype, std::optional<Device> device, bool copy = false,
+                     MemoryFormat format = MemoryFormat::preserve);
 inline Tensor to(const Tensor& x, DType dtype) { return to(x, dtype, {}); }
 BOLIDE_API void copy_(const Tensor& self, const Tensor& source);   // broadcasts, converts, crosses devices
 BOLIDE_API void fill_(const Tensor& self, const Scalar& value);

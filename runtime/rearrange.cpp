@@ -90,6 +90,7 @@ Tensor roll(const Tensor& x, const Dims& shifts, const Dims& dims) {
         [&] { return str(shifts.text(), " and ", dims.text()); });
   Tensor y = x;
   for (int i = 0; i < dims.rank(); i++) {
+    check(x.rank() > 0, ErrorKind::Index, "roll", "a tensor with dimensions", [] { return std::string("a 0-d one"); });
     const int d = wrap_dim("roll", dims[i], x.rank());
     const int64_t size = x.rank() ? x.size(d) : 1;
     if (size < 2) continue;
@@ -157,12 +158,27 @@ TensorList all_at_least(std::span<const Tensor> tensors, int rank) {
 
 }  // namespace
 
-Tensor hstack(std::span<const Tensor> tensors) {
-  const TensorList all = all_at_least(tensors, 1);
-  return cat(all, !all.empty() && all[0].rank() > 1 ? 1 : 0);
+namespace {
+
+void check_some(const char* op, std::span<const Tensor> tensors) {
+  check(!tensors.empty(), ErrorKind::Runtime, op, "at least one tensor", [] { return std::string("none"); });
 }
-Tensor vstack(std::span<const Tensor> tensors) { return cat(all_at_least(tensors, 2), 0); }
-Tensor dstack(std::span<const Tensor> tensors) { return cat(all_at_least(tensors, 3), 2); }
+
+}  // namespace
+
+Tensor hstack(std::span<const Tensor> tensors) {
+  check_some("hstack", tensors);
+  const TensorList all = all_at_least(tensors, 1);
+  return cat(all, all[0].rank() > 1 ? 1 : 0);
+}
+Tensor vstack(std::span<const Tensor> tensors) {
+  check_some("vstack", tensors);
+  return cat(all_at_least(tensors, 2), 0);
+}
+Tensor dstack(std::span<const Tensor> tensors) {
+  check_some("dstack", tensors);
+  return cat(all_at_least(tensors, 3), 2);
+}
 Tensor column_stack(std::span<const Tensor> tensors) {
   TensorList columns;
   for (const Tensor& t : tensors) columns.push_back(t.rank() < 2 ? reshape(t, {t.numel(), 1}) : t);

@@ -1,4 +1,5 @@
 // scan.cpp - the front of the scans: cumsum, cumprod, cummax, cummin, logcumsumexp.
+#include <array>
 #include <cmath>
 
 #include "runtime/autograd.h"
@@ -37,6 +38,23 @@ void check_dtype(const char* op, const Tensor& x, unsigned dtypes) {
 }
 // Integers and bool are added and multiplied in int64.
 DType sum_dtype(DType dtype) { return contains(IntBool, dtype) ? DType::I64 : dtype; }
+Tensor narrowed_to(const Tensor& y, std::optional<DType> dtype) { return dtype ? to(y, *dtype) : y; }
+
+// Of complex numbers: runs of 2, 4, 8, ... elements are combined, each with the run before it (Hillis, Steele 1986).
+template <class Combine>
+Tensor by_doubling(const Tensor& x, int dim, const Combine& combine) {
+  Tensor y = clone(x);
+  const int64_t n = x.rank() ? x.size(dim) : 1;
+  for (int64_t run = 1; run < n; run *= 2) {
+    const Tensor rest = combine(narrow(y, dim, 0, n - run), narrow(y, dim, run, n - run));
+    y = cat(std::array{narrow(y, dim, 0, run), rest}, dim);
+  }
+  return y;
+}
+Tensor sum_along(const Tensor& x, int dim, bool reverse);
+Tensor complex_sum(const Tensor& x, int dim) {  // part by part
+  return x.rank() ? view_as_complex(contiguous(sum_along(view_as_real(x), dim, false))) : clone(x);
+}
 
 Tensor sum_along(const Tensor& x, int dim, bool reverse) {
   const Tensor y = run_scan({ScanCall::Sum, "cumsum", reverse}, x, dim, sum_dtype(x.dtype()));
@@ -85,24 +103,26 @@ ValuesIndices extreme(const ScanOp& op, const Tensor& x, int64_t dim) {
 
 Tensor cumsum(const Tensor& input, int64_t dim, std::optional<DType> dtype) {
   const Tensor x = dtype ? to(input, *dtype) : input;
-  check_dtype("cumsum", x, Any);
-  return sum_along(x, wrap_dim("cumsum", dim, x.rank()), false);
+  const int d = wrap_dim("cumsum", dim, x.rank());
+  return is_complex(x.dtype()) ? complex_sum(x, d) : narrowed_to(sum_along(x, d, false), dtype);
 }
 Tensor cumprod(const Tensor& input, int64_t dim, std::optional<DType> dtype) {
   const Tensor x = dtype ? to(input, *dtype) : input;
-  check_dtype("cumprod", x, Any);
   const int d = wrap_dim("cumprod", dim, x.rank());
+  if (is_complex(x.dtype())) return by_doubling(x, d, [](const Tensor& a, const Tensor& b) { return mul(a, b); });
   const Tensor y = run_scan({ScanCall::Product, "cumprod"}, x, d, sum_dtype(x.dtype()));
   record("CumprodBackward", y, {&x}, [&] {
     return [x = Saved(x), y = Saved::output(y), d](const Tensor& g, Grads& grads) {
       grads[0] = cumprod_gradient(g, x.get(), y.get(grads.node()), d);
     };
   });
-  return y;
+  return narrowed_to(y, dtype);
 }
 Tensor logcumsumexp(const Tensor& x, int64_t dim) {
+  const int d = wrap_dim("logcumsumexp", dim, x.rank());
+  if (is_complex(x.dtype())) return by_doubling(x, d, [](const Tensor& a, const Tensor& b) { return logaddexp(a, b); });
   check_dtype("logcumsumexp", x, Float);
-  return logsum_along(x, wrap_dim("logcumsumexp", dim, x.rank()), false);
+  return logsum_along(x, d, false);
 }
 ValuesIndices cummax(const Tensor& x, int64_t dim) { return extreme({ScanCall::Largest, "cummax"}, x, dim); }
 ValuesIndices cummin(const Tensor& x, int64_t dim) { return extreme({ScanCall::Smallest, "cummin"}, x, dim); }

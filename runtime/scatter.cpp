@@ -22,8 +22,9 @@ Tensor with_rows(const Tensor& x) { return x.rank() ? x : unsqueeze(x, 0); }
 // Indices of x's rank, one element each.
 Selection elements_of(const char* op, const Tensor& x, int64_t dim, const Tensor& index, const Tensor* source) {
   const int d = wrap_dim(op, dim, x.rank());
+  if (index.numel() == 0)
+    return Selection::along(x, d, index.dtype() == DType::I32 ? index : to(index, DType::I64), true);
   check_index(op, index);
-  if (index.numel() == 0) return Selection::along(x, d, index, true);
   const bool fits = std::max(index.rank(), 1) == std::max(x.rank(), 1) &&
                     (!source || std::max(source->rank(), 1) == std::max(x.rank(), 1));
   if (!fits) raise(ErrorKind::Shape, op, str(x.rank(), " dimensions of indices and source"), describe(index));
@@ -214,7 +215,9 @@ Tensor take_along_dim(const Tensor& x, const Tensor& index, std::optional<int64_
   if (x.rank()) of_x[d] = of_index[d] = 1;
   Dims common = broadcast_sizes("take_along_dim", of_x, of_index), other = common;
   if (x.rank()) common[d] = index.size(d), other[d] = x.size(d);
-  return gather(expand(x, other), d, expand(index, common));
+  Selection s = elements_of("take_along_dim", expand(x, other), d, expand(index, common), nullptr);
+  s.wraps = true;
+  return take_selected("take_along_dim", expand(x, other), s);
 }
 
 // ---- rows along a dimension ----------------------------------------------------------------------------------
@@ -240,8 +243,12 @@ void index_fill_(const Tensor& x, int64_t dim, const Tensor& index, const Arg& v
   if (value.tensor)
     check(value.tensor->rank() == 0, ErrorKind::Shape, "index_fill_", "a number or a 0-d tensor",
           [&] { return describe(*value.tensor); });
-  put_selected("index_fill_", with_rows(x), s, value.tensor ? *value.tensor : full({}, value.scalar, options_of(x)),
-               false);
+  const Tensor given = value.tensor ? *value.tensor : full({}, value.scalar, options_of(x));
+  if (!wants_grad({&given})) return put_selected("index_fill_", with_rows(x), s, given, false);
+  const Tensor chosen = zeros(x.sizes(), {DType::Bool, x.device()}), rows = with_rows(chosen);  // each place once
+  combine_selected("index_fill_", rows, s, ones(selected_sizes("index_fill_", rows, s), options_of(chosen)),
+                   IndexCall::Put);
+  copy_(x, where(chosen, given, x));
 }
 Tensor index_reduce(const Tensor& x, int64_t dim, const Tensor& index, const Tensor& source, std::string_view reduce,
                     bool include_self) {

@@ -210,6 +210,41 @@ bool is_dense(const Dims& sizes, const Dims& strides) {
   return true;
 }
 
+Dims strides_in(const char* op, const Dims& sizes, MemoryFormat format) {
+  if (format == MemoryFormat::contiguous || format == MemoryFormat::preserve) return sizes.contiguous_strides();
+  const int rank = format == MemoryFormat::channels_last ? 4 : 5;
+  check(sizes.rank() == rank, ErrorKind::Runtime, op,
+        str(rank, " dimensions for channels_last", rank == 4 ? "" : "_3d"), [&] { return sizes.text(); });
+  Dims strides(rank);
+  int64_t n = 1;
+  auto next = [&](int d) { strides[d] = n, n *= std::max<int64_t>(sizes[d], 1); };
+  next(1);
+  for (int d = rank - 1; d > 1; d--) next(d);
+  next(0);
+  return strides;
+}
+bool is_contiguous_in(const Tensor& t, MemoryFormat format) {
+  if (format == MemoryFormat::contiguous || format == MemoryFormat::preserve) return t.is_contiguous();
+  if (t.rank() != (format == MemoryFormat::channels_last ? 4 : 5)) return false;
+  const Dims strides = strides_in("is_contiguous", t.sizes(), format);
+  for (int d = 0; d < t.rank(); d++)
+    if (t.size(d) != 1 && t.stride(d) != strides[d] && t.numel()) return false;
+  return true;
+}
+MemoryFormat format_of(const Tensor& t) {
+  const int rank = t.rank();
+  if ((rank != 4 && rank != 5) || t.stride(1) == 0) return MemoryFormat::contiguous;
+  // Channels, then the image from its last dimension on, then the batch: each stride beyond what lies within it.
+  int64_t within = 0;
+  for (int i = 0; i < rank; i++) {
+    const int d = i == 0 ? 1 : i == rank - 1 ? 0 : rank - i;
+    const bool ambiguous = d == 0 && within == t.stride(1);  // one channel, one pixel
+    if (t.size(d) == 0 || t.stride(d) < within || ambiguous) return MemoryFormat::contiguous;
+    within = t.stride(d) * std::max<int64_t>(t.size(d), 1);
+  }
+  return rank == 4 ? MemoryFormat::channels_last : MemoryFormat::channels_last_3d;
+}
+
 void check_not_read_only(const char* op, const Tensor& t) {
   check(!t->storage->read_only, ErrorKind::Runtime, op, "memory that may be written",
         [&] { return str("a read-only buffer (", describe(t), ")"); });

@@ -108,6 +108,14 @@ class BOLIDE_API Tensor {
   Ref<TensorImpl> impl_;
 };
 
+// An order of dimensions in memory. preserve: that of the tensor copied, where it is dense.
+enum class MemoryFormat : uint8_t { preserve, contiguous, channels_last, channels_last_3d };
+// The strides of a dense tensor in this order; raises for another rank than channels_last (4) or channels_last_3d (5) has.
+BOLIDE_API Dims strides_in(const char* op, const Dims& sizes, MemoryFormat format);
+BOLIDE_API bool is_contiguous_in(const Tensor& t, MemoryFormat format);
+// Which one the strides tell: contiguous where they tell none.
+BOLIDE_API MemoryFormat format_of(const Tensor& t);
+
 // Where and as what a new tensor is made.
 struct Options {
   DType dtype = DType::F32;

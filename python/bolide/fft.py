@@ -41,6 +41,7 @@ class _Transform:
             raise _C.BolideError(
                 f"[{name}] expected a norm of {', '.join(_DIVIDES)}, got {norm!r}."
             )
+        s, dim = ((v,) if isinstance(v, int) else v for v in (s, dim))
         self.dims = self._dims(x, s, dim)
         self.sizes = [x.shape[d] for d in self.dims]
         if half and self.dims:  # a spectrum of which the last dim has half

@@ -116,7 +116,8 @@ def vander(x: Tensor, N: int | None = None) -> Tensor:
         raise _C.DTypeError(
             "[linalg.vander] expected a floating point, complex or integer tensor, got bool."
         )
-    count = (x.shape[-1] if x.ndim else 1) if N is None else N
+    x = x if x.ndim else x.reshape(1)
+    count = x.shape[-1] if N is None else N
     if count <= 1:
         raise _C.BolideError(f"[linalg.vander] expected N greater than 1, got {count}.")
     return powers(x, count)
@@ -169,7 +170,12 @@ def _are_vectors(A: Tensor, B: Tensor) -> bool:
 
 
 def lstsq(
-    A: Tensor, B: Tensor, rcond: float | None = None, *, driver: str | None = None
+    A: Tensor,
+    B: Tensor,
+    rcond: float | None = None,
+    *,
+    driver: str | None = None,
+    out: Sequence[Tensor] | None = None,
 ) -> LeastSquares:
     """The X that makes the norm of A @ X - B smallest, the shortest of several.
 
@@ -204,15 +210,20 @@ def lstsq(
     )
     limit = S[..., :1] * (small if driver != "gels" else 0.0)
     rank = (limit < S).sum(-1)
-    if A.requires_grad and _C.is_grad_enabled():
+    recorded = _C.is_grad_enabled() and (A.requires_grad or B.requires_grad)
+    if recorded:
         X = matmul(pinv(A, rtol=0.0 if driver == "gels" else small), columns)
     else:
         inverse = _C.where(limit < S, 1 / S, 0.0)
         X = matmul(Vh.mH, inverse.unsqueeze(-1) * matmul(U.mH, columns))
-    residuals = S.new_empty(0)
+    # Without residuals an empty part of the graph, as PyTorch's.
+    residuals = X.abs().reshape(-1)[:0] if recorded else S.new_empty(0)
     if driver != "gelsy" and m > n and bool((rank == n).all()):
         residuals = (matmul(A, X) - columns).abs().square().sum(-2)
     values = S if driver in ("gelsd", "gelss") else S.new_empty(0)
     if driver == "gels":
         rank = rank.new_empty(0)
-    return LeastSquares(X.squeeze(-1) if vectors else X, residuals, rank, values)
+    found = (X.squeeze(-1) if vectors else X, residuals, rank, values)
+    if out is None:
+        return LeastSquares(*found)
+    return LeastSquares(*(into(to, part) for to, part in zip(out, found, strict=True)))

@@ -230,7 +230,24 @@ def reduction(function):
     )
 
 
+def logaddexp(a, b):
+    if np.result_type(a, b).kind != "c":
+        return np.logaddexp(a, b)
+    swap = np.real(a) < np.real(b)
+    large, small = np.where(swap, b, a), np.where(swap, a, b)
+    return large + np.log1p(np.exp(small - large))
+
+
+def running_logsumexp(x, dim):
+    if x.dtype.kind != "c":
+        return scan(np.logaddexp)(x, dim)
+    return np.log(np.cumsum(np.exp(x), dim)) if x.ndim else x
+
+
 def logsumexp(x, dim=None, keepdim=False):
+    if x.dtype.kind == "c":
+        over = None if dim is None or not x.ndim else axes(dim)
+        return np.log(np.sum(np.exp(x), axis=over, keepdims=keepdim))
     return np.logaddexp.reduce(
         x,
         axis=tuple(range(x.ndim)) if dim is None or not x.ndim else axes(dim),
@@ -293,7 +310,7 @@ def scan(function):
 
 def scan_size(x, dim):
     """What the rounding of a running sum is in proportion to."""
-    return scan(np.add)(abs(np.asarray(x, np.float64)), dim)
+    return scan(np.add)(abs(np.asarray(x)).astype(np.float64), dim)
 
 
 def running_extreme(function):

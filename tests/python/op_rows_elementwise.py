@@ -70,11 +70,11 @@ POSITIVE = (0.2, 4.0)
 UNARY = [
     unary("neg", np.negative, "Number|Complex", complex_extremes=True, inplace=True, aliases=("negative",), **SLOPE),
     unary("abs", np.abs, "Number|Complex", result="real", inplace=True, complex_extremes=True, aliases=("absolute",), **SLOPE),
-    unary("square", lambda x: x * x, "Number|Complex", inplace=True, **SLOPE),
+    unary("square", lambda x: x * x, "Number|Complex", outside="skip", inplace=True, **SLOPE),
     unary("sign", oracle.sign, "Any", inplace=True, reason="that of NaN is NaN, as in the Array API standard (PyTorch "
           "gives 0)", **SLOPE),
-    unary("sgn", oracle.sgn, "Number|Complex", inplace=True, ulps=3, reason="as sign; a length and a quotient", **SLOPE),
-    unary("conj_physical", np.conj, "Number|Complex", inplace=True, complex_extremes=True, **SLOPE),
+    unary("sgn", oracle.sgn, "Any|Complex", inplace=True, ulps=3, reason="as sign; a length and a quotient", **SLOPE),
+    unary("conj_physical", np.conj, "Any|Complex", inplace=True, complex_extremes=True, **SLOPE),
     unary("angle", oracle.angle, FC, result="real", outside="floats", **SLOPE),
     unary("relu", oracle.relu, "Number", inplace=True, zero_sign=False, reason="relu(-0.0) is 0.0 in PyTorch, -0.0 "
           "in others", **SLOPE),
@@ -148,7 +148,7 @@ BINARY = [
     binary("pow", oracle.power, "Number|Complex", complex_ulps=40, reason="exp(b log(a)): the error of the logarithm grows with the product", inplace=True, domain=(POSITIVE, (-2.0, 2.0)), integers=(-3, 9), **SLOPES),
     binary("atan2", np.arctan2, "Float", inplace=True, domain=POSITIVE, aliases=("arctan2",), **FLOATING, **SLOPES),
     binary("hypot", np.hypot, "Float", scalars=(), inplace=True, **SLOPES),
-    binary("logaddexp", np.logaddexp, "Float", scalars=(), ulps=3, absolute=1, reason="the larger one cancels with the "
+    binary("logaddexp", oracle.logaddexp, FC, scalars=(), ulps=3, complex_ulps=12, absolute=1, reason="the larger one cancels with the "
            "logarithm", **SLOPES),
     binary("maximum", np.maximum, "Any", scalars=(), zero_sign=False, reason="of 0.0 and -0.0 either is the larger",
            **SLOPES),
@@ -200,8 +200,8 @@ COMPOSED = [
         cases=cases(((3, 5), MASK, 2), ((2, 3, 5), MASK, 1), ((5,), MASK, 1)), outside="skip", **SLOPE),
     Row("isclose", oracle.isclose, FC, "bool", cases=(*cases(((3, 5), (3, 5)), ((4,), ())),
         Case(((7,), (7,)), named={"rtol": 0.5, "atol": 0.5, "equal_nan": True})), outside="skip"),
-    Row("fmod", oracle.fmod, "Number", cases=BINARY_CASES, domain=((-3.0, 3.0), POSITIVE), outside="skip", half_roundings=2, **SLOPES),
-    Row("nan_to_num", lambda x, nan=0.0, posinf=None, neginf=None: np.where(np.isnan(x), nan, x), "Float",
+    Row("fmod", oracle.fmod, "Number", inplace=True, cases=BINARY_CASES, domain=((-3.0, 3.0), POSITIVE), outside="skip", half_roundings=2, **SLOPES),
+    Row("nan_to_num", lambda x, nan=0.0, posinf=None, neginf=None: np.where(np.isnan(x), nan, x), "Float", inplace=True,
         cases=(*cases(((3, 5),), ((),)), Case((Fixed(np.array([math.nan, 2.0])),), named={"nan": 7.0},
         dtypes=("float64",))), outside="skip", **SLOPE),
 ]  # fmt: skip

@@ -7,12 +7,13 @@ results are those of torch.nn.functional. To add one, compose ops; it gets its g
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from bolide import _C
 from bolide._C import (
     Tensor,
     conv2d,
     cross_entropy,
-    embedding,
     gelu,
     glu,
     hardshrink,
@@ -28,6 +29,7 @@ from bolide._C import (
     tanh,
     tanhshrink,
 )
+from bolide.autograd.grad_mode import no_grad
 
 __all__ = [
     "binary_cross_entropy_with_logits",
@@ -73,73 +75,111 @@ def relu(input: Tensor, inplace: bool = False) -> Tensor:
     return input.relu_() if inplace else _C.relu(input)
 
 
+def _applied(op: Callable[..., Tensor], input: Tensor, inplace: bool, *args: float) -> Tensor:
+    """op(input), in place where asked: what it saves must not be what is about to change."""
+    if not inplace:
+        return op(input, *args)
+    recorded = input.requires_grad and _C.is_grad_enabled()
+    return input.copy_(op(input.clone() if recorded else input, *args))
+
+
 def silu(input: Tensor, inplace: bool = False) -> Tensor:
     """x * sigmoid(x), any shape."""
-    return input.copy_(_C.silu(input)) if inplace else _C.silu(input)
+    return _applied(_C.silu, input, inplace)
 
 
 def leaky_relu(input: Tensor, negative_slope: float = 0.01, inplace: bool = False) -> Tensor:
     """x where positive, negative_slope * x elsewhere."""
-    result = _C.leaky_relu(input, negative_slope)
-    return input.copy_(result) if inplace else result
+    return _applied(_C.leaky_relu, input, inplace, negative_slope)
 
 
 def elu(input: Tensor, alpha: float = 1.0, inplace: bool = False) -> Tensor:
     """x where positive, alpha * (exp(x) - 1) elsewhere."""
-    result = _C.elu(input, alpha)
-    return input.copy_(result) if inplace else result
-
-
-def _given(input: Tensor, result: Tensor, inplace: bool) -> Tensor:
-    """The result, or the input with its values."""
-    return input.copy_(result) if inplace else result
+    return _applied(_C.elu, input, inplace, alpha)
 
 
 def threshold(input: Tensor, threshold: float, value: float, inplace: bool = False) -> Tensor:
     """x where larger than the threshold, value elsewhere."""
-    return _given(input, _C.threshold(input, threshold, value), inplace)
+    return _applied(_C.threshold, input, inplace, threshold, value)
 
 
 def hardtanh(
     input: Tensor, min_val: float = -1.0, max_val: float = 1.0, inplace: bool = False
 ) -> Tensor:
-    """x within [min_val, max_val]."""
-    return _given(input, _C.hardtanh(input, min_val, max_val), inplace)
+    """x within [min_val, max_val]. Raises ValueError where min_val is the larger one."""
+    if min_val > max_val:
+        raise ValueError("min_val cannot be greater than max_val")
+    return _applied(_C.hardtanh, input, inplace, min_val, max_val)
 
 
 def relu6(input: Tensor, inplace: bool = False) -> Tensor:
     """x within [0, 6]."""
-    return _given(input, _C.relu6(input), inplace)
+    return _applied(_C.relu6, input, inplace)
 
 
 def selu(input: Tensor, inplace: bool = False) -> Tensor:
     """Scaled elu (Klambauer et al. 2017)."""
-    return _given(input, _C.selu(input), inplace)
+    return _applied(_C.selu, input, inplace)
 
 
 def celu(input: Tensor, alpha: float = 1.0, inplace: bool = False) -> Tensor:
     """x where positive, alpha * (exp(x / alpha) - 1) elsewhere (Barron 2017)."""
-    return _given(input, _C.celu(input, alpha), inplace)
+    return _applied(_C.celu, input, inplace, alpha)
 
 
 def hardsigmoid(input: Tensor, inplace: bool = False) -> Tensor:
     """relu6(x + 3) / 6."""
-    return _given(input, _C.hardsigmoid(input), inplace)
+    return _applied(_C.hardsigmoid, input, inplace)
 
 
 def hardswish(input: Tensor, inplace: bool = False) -> Tensor:
     """x * hardsigmoid(x) (Howard et al. 2019)."""
-    return _given(input, _C.hardswish(input), inplace)
+    return _applied(_C.hardswish, input, inplace)
 
 
 def mish(input: Tensor, inplace: bool = False) -> Tensor:
     """x * tanh(softplus(x)) (Misra 2019)."""
-    return _given(input, _C.mish(input), inplace)
+    return _applied(_C.mish, input, inplace)
 
 
-def logsigmoid(input: Tensor) -> Tensor:
+def logsigmoid(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     """log(sigmoid(x)), without overflow."""
-    return _C.log_sigmoid(input)
+    return _C.log_sigmoid(input, out=out)
+
+
+def embedding(
+    input: Tensor,
+    weight: Tensor,
+    padding_idx: int | None = None,
+    max_norm: float | None = None,
+    norm_type: float = 2.0,
+    scale_grad_by_freq: bool = False,
+    sparse: bool = False,
+) -> Tensor:
+    """Rows of weight [n, d] picked by integers [...]: [..., d].
+
+    The row ``padding_idx`` gets no gradient. With ``max_norm``, rows that are picked and whose ``norm_type``-norm
+    is larger are scaled down to it first, in weight itself. ``scale_grad_by_freq`` divides a row's
+    gradient by how often it was picked. Gradients are dense, also with ``sparse``.
+
+    Raises IndexError outside [0, n). Reference: torch.nn.functional.embedding.
+    """
+    if max_norm is not None:
+        _shorten_rows(weight, input, max_norm, norm_type)
+    if not scale_grad_by_freq or not weight.requires_grad or not _C.is_grad_enabled():
+        return _C.embedding(input, weight, padding_idx)
+    counts = _C.bincount(input.reshape(-1), minlength=weight.shape[0]).clamp(min=1)
+    scale = (1 / counts).to(weight.dtype).unsqueeze(1)
+    scaled = weight.detach() * (1 - scale) + weight * scale
+    return _C.embedding(input, scaled, padding_idx)
+
+
+def _shorten_rows(weight: Tensor, picked: Tensor, most: float, order: float) -> None:
+    rows = picked.detach().reshape(-1).unique()
+    with no_grad():
+        found = weight.detach()[rows]
+        norms = found.norm(order, 1, True)
+        weight[rows] = _C.where(norms > most, found * (most / (norms + 1e-7)), found)
 
 
 def dropout(input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False) -> Tensor:

@@ -1,0 +1,87 @@
+"""Where bolide differs from PyTorch's samples on purpose: an entry of ACCEPTED each, with its reason.
+
+torch_samples.py matches an entry by the op's name (a glob), the kind of difference ("differs", "raises", "error type", "no error",
+"missing"), a pattern of the message and one of the call. An entry that a run of all ops does not meet is reported.
+"""
+
+from __future__ import annotations
+
+import fnmatch
+import re
+from dataclasses import dataclass
+
+
+@dataclass
+class Accepted:
+    ops: str
+    kind: str
+    text: str  # searched in the message and the sample, as "message | sample"
+    reason: str
+    dtypes: str = ""  # the only ones that may differ, where it says some
+    seen: int = 0
+
+
+NUMBER = "a Python number where PyTorch wants a tensor is taken"
+OVERLAP = "an out= that overlaps an input is right: what is computed is copied there at the end"
+NO_COMPLEX_HALF = "there is no complex32: half and complex numbers meet in complex64"
+NO_CONJ_VIEW = "a conjugate is a copy, not a lazy view (docs/design, 11)"
+TRIANGLE = "PyTorch gives the triangle that is not read a gradient; its derivative is 0"
+OUT_DTYPE = "out= converts the result; PyTorch computes arange in the dtype of out="
+
+ACCEPTED = [
+    Accepted("*", "no error", r"must be Tensor, not (int|float)|got \(int, (Tensor|int)", NUMBER),
+    Accepted("*", "no error", "refer to a single memory location|unsupported operation", OVERLAP),
+    Accepted("conj H mH", "differs", "shares memory, bolide a copy", NO_CONJ_VIEW),
+    Accepted("complex view_as_complex", "raises", "float16", NO_COMPLEX_HALF),
+    Accepted("cholesky_inverse cholesky_solve", "differs", "gradient [01]", TRIANGLE),
+    Accepted(
+        "as_strided_scatter",
+        "differs",
+        "gradient 0",
+        "PyTorch's gradient is wrong: its gradcheck says so",
+    ),
+    Accepted(
+        "*polygamma*",
+        "differs",
+        "bolide inf",
+        "a pole is infinite; PyTorch's sin(pi x) is not 0 there",
+        "int8",
+    ),
+    Accepted("chalf to_sparse", "missing", "", "neither complex32 nor sparse tensors are there"),
+    Accepted(
+        "normal* bernoulli",
+        "differs",
+        "requires_grad True",
+        "random numbers have no gradient; PyTorch's is zero",
+    ),
+    Accepted(
+        "nextafter",
+        "differs",
+        "requires_grad True|gradient 0",
+        "has no gradient; PyTorch's backward raises",
+    ),
+    Accepted(
+        "logcumsumexp",
+        "differs",
+        "values",
+        "the imaginary part up to 2 pi: sums are formed in another order",
+        "complex64 complex128",
+    ),
+    Accepted("addbmm", "raises", r"\[copy_\]", "a tensor with history does not grow in place"),
+    Accepted("arange", "error type", "out=", OUT_DTYPE),
+    Accepted(
+        "linspace* logspace*",
+        "error type",
+        "bolide TypeError",
+        "a tensor of several numbers is no number",
+    ),
+]
+
+
+def entry_of(name: str, kind: str, message: str, dtypes: set, sample: str) -> Accepted | None:
+    for entry in ACCEPTED:
+        names = any(fnmatch.fnmatch(name, pattern) for pattern in entry.ops.split())
+        fits = not entry.dtypes or dtypes <= set(entry.dtypes.split())
+        if names and fits and kind == entry.kind and re.search(entry.text, f"{message} | {sample}"):
+            return entry
+    return None
