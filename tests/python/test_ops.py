@@ -469,6 +469,7 @@ ELSEWHERE = {
     "polygamma_": "polygamma and copy_",
     **dict.fromkeys("unsafe_chunk unsafe_split unsafe_split_with_sizes".split(), "another name"),
     **dict.fromkeys("stft istft".split(), "test_signal.py"),
+    "float_power_": "float_power and copy_: test_bugs_samples.py",
     "concat": "alias of cat",
     "record_stream": "about memory and streams, no op",
     "to_dlpack": "test_dlpack.py",
