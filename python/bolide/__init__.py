@@ -93,4 +93,4 @@ def __getattr__(name):
 
 
 def __dir__():
-    return sorted({*globals(), *_LAZY, *_IN_PLACE})
+    return sorted({*globals(), *_LAZY})

@@ -38,7 +38,6 @@ EXCEPTIONS = {
     r"to\(3.5\)": "a number is no dtype",
     r"tensor\(\[\[1,2\],3\]\)|tensor\(\[1,\[2\]\]\)": "lists of different depth: ValueError, as of different length",
     r"tensor\(\['a'\]\)|frombuffer\(3|manual_seed\('a'\)|manual_seed\(1.5\)": "TypeError for what is of the wrong type",
-    r"arange\(0, 10, 3.5, dtype=t.int64\)": "fractions are cut off one by one, not of the step",
     r"__rdiv__": "of Python 2",
     r"t.zero_\(": "a method only",
     r"square\(t.tensor\(\[True": "not of bool",

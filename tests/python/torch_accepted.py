@@ -26,7 +26,6 @@ OVERLAP = "an out= that overlaps an input is right: what is computed is copied t
 NO_COMPLEX_HALF = "there is no complex32: half and complex numbers meet in complex64"
 NO_CONJ_VIEW = "a conjugate is a copy, not a lazy view (docs/design, 11)"
 TRIANGLE = "PyTorch gives the triangle that is not read a gradient; its derivative is 0"
-OUT_DTYPE = "out= converts the result; PyTorch computes arange in the dtype of out="
 
 ACCEPTED = [
     Accepted("*", "no error", r"must be Tensor, not (int|float)|got \(int, (Tensor|int)", NUMBER),
@@ -68,7 +67,6 @@ ACCEPTED = [
         "complex64 complex128",
     ),
     Accepted("addbmm", "raises", r"\[copy_\]", "a tensor with history does not grow in place"),
-    Accepted("arange", "error type", "out=", OUT_DTYPE),
     Accepted(
         "linspace* logspace*",
         "error type",
