@@ -235,14 +235,6 @@ ACCEPTED = (
         error="Integer division with addcdiv",
     ),
     Accepted(
-        "square of bool",
-        "PyTorch gives int64; not defined in bolide",
-        ("t0 = make((2,), 'bool', 1)", "t1 = t0.square()"),
-        when=lambda pair, line, difference, wanted, got: (
-            "[square]" in str(got) and "got bool" in str(got)
-        ),
-    ),
-    Accepted(
         "another of two errors",
         "an index out of range and a value of the wrong shape in one assignment",
         ("t0 = make((2, 0), 'float64', 3)", "t0[:, idx([0, 0])] = make((3,), 'float64', 1)"),
