@@ -105,9 +105,15 @@ struct Function {
     return Argument<i>::get(b.slots[i]);
   }
   template <class G>
-  static auto for_all(G g) {
+  static constexpr auto for_all(G g) {
     return g(std::make_index_sequence<T::kCount>());
   }
+
+  template <class A>
+  static constexpr bool kIsTensor = std::is_same_v<A, Tensor> || std::is_same_v<A, Arg> || std::is_same_v<A, TensorList>;
+  static constexpr bool kTakesTensor = for_all([]<size_t... i>(std::index_sequence<i...>) {
+    return (kIsTensor<typename T::template Argument<i>> || ...);
+  });
 
   static bool accepts(const Bound& b) {
     for (Py_ssize_t i = 0; i < b.packed_count; i++)
@@ -173,7 +179,7 @@ struct Overloads {
   static void prepare(const char* op, const char* text) {
     name = op, arguments = text;
     std::string_view rest = text;
-    creates = !rest.starts_with("input") && rest.find("dtype=None") != rest.npos;
+    creates = !(Function<Fs>::kTakesTensor || ...) && rest.find("dtype=None") != rest.npos;
     ((Function<Fs>::signature = parse_signature(next_part(rest, " | "))), ...);
   }
   static std::string stub(const char* op, bool method) {

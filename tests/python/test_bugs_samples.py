@@ -89,6 +89,11 @@ def test_ranges_of_integers_cut_their_ends_first():
     near(bolide.linspace(-1, 1, 5, **ON), -1, -0.5, 0, 0.5, 1)
 
 
+def test_numbers_of_each_distribution_are_written_to_out():
+    out = bolide.empty(2, dtype=bolide.float64, **ON)
+    assert bolide.normal(numbers(1.0, 5.0), 0.0, out=out) is out and out.tolist() == [1, 5]
+
+
 # ---- in place --------------------------------------------------------------------------------------
 
 
