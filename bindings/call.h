@@ -110,10 +110,10 @@ struct Function {
   }
 
   template <class A>
-  static constexpr bool kIsTensor = std::is_same_v<A, Tensor> || std::is_same_v<A, Arg> || std::is_same_v<A, TensorList>;
-  static constexpr bool kTakesTensor = for_all([]<size_t... i>(std::index_sequence<i...>) {
-    return (kIsTensor<typename T::template Argument<i>> || ...);
-  });
+  static constexpr bool kIsTensor =
+      std::is_same_v<A, Tensor> || std::is_same_v<A, Arg> || std::is_same_v<A, TensorList>;
+  static constexpr bool kTakesTensor = for_all(
+      []<size_t... i>(std::index_sequence<i...>) { return (kIsTensor<typename T::template Argument<i>> || ...); });
 
   static bool accepts(const Bound& b) {
     for (Py_ssize_t i = 0; i < b.packed_count; i++)

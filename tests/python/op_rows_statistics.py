@@ -88,7 +88,8 @@ COUNTING = [
     Row("histogram between edges", histogram, cases=(Case(((30,), Fixed(np.array([-2.0, -0.5, 0.0, 2.5]))), **STILL),),
         call=lambda library, x, edges: tuple(library.histogram(x, edges)), **COUNTS),
     Row("histogramdd", of_points, cases=(Case(((30, 2),), args=((3, 4),), **STILL), Case(((5, 6, 2), 3), named={"range": (-2.0, 2.0, -1.0,
-        3.0)}, **STILL), Case(((20, 2),), args=((2, 2),), named={"density": True}, **STILL)), call=points_call, **COUNTS),
+        3.0)}, **STILL), Case(((20, 2),), args=((2, 2),), named={"density": True}, **STILL)), call=points_call,
+        **{**COUNTS, "absolute": 2, "reason": "edges are counted from the nearer end, as in linspace"}),
     Row("nonzero_static", lambda x, size, fill_value=-1: np.concatenate([np.argwhere(x), np.full((99, x.ndim), fill_value)])[:size],
         "Any|Complex", "int64", tuple(Case(((3, 5),), named={"size": n, **more}) for n, more in ((4, {}), (20, {"fill_value":
         7}), (0, {}))), integers=(0, 2)),
