@@ -184,6 +184,8 @@ def has_layout(layout):
             *EMPTY,
             "isnan",
             "isinf",
+            "isposinf",
+            "isneginf",
             "isfinite",
         ):  # what else is drawn is finite too
             return False
