@@ -126,7 +126,9 @@ std::string stub_of(const char* op, const Signature& s, const char* const* types
 }
 
 CallWithOut::CallWithOut(PyObject* const* args, Py_ssize_t given, PyObject* keywords, bool creates) {
-  static PyObject *const name = PyUnicode_InternFromString("out"), *const dtype = PyUnicode_InternFromString("dtype");
+  static PyObject* const name = PyUnicode_InternFromString("out");
+  static PyObject* const dtype = PyUnicode_InternFromString("dtype");
+  static PyObject* const device = PyUnicode_InternFromString("device");
   const Py_ssize_t count = PyTuple_GET_SIZE(keywords);
   Py_ssize_t at = 0;
   while (at < count && PyTuple_GET_ITEM(keywords, at) != name) at++;  // keywords are interned
@@ -136,9 +138,15 @@ CallWithOut::CallWithOut(PyObject* const* args, Py_ssize_t given, PyObject* keyw
   arguments.erase(arguments.begin() + (given + at));
   auto left = pybind11::reinterpret_steal<pybind11::list>(PySequence_List(keywords));
   PySequence_DelItem(left.ptr(), at);
-  if (creates && is_tensor(out) && PySequence_Contains(left.ptr(), dtype) == 0) {
-    left.append(pybind11::handle(dtype));
-    arguments.push_back(dtype_objects[int(unwrap(out).dtype())]);
+  const auto add = [&](PyObject* keyword, PyObject* value) {
+    if (PySequence_Contains(left.ptr(), keyword)) return;
+    left.append(pybind11::handle(keyword));
+    arguments.push_back(value);
+  };
+  if (creates && is_tensor(out)) {
+    of_out = pybind11::reinterpret_steal<pybind11::object>(device_to_python(unwrap(out).device()));
+    add(dtype, dtype_objects[int(unwrap(out).dtype())]);
+    add(device, of_out.ptr());
   }
   names = pybind11::reinterpret_steal<pybind11::object>(PyList_AsTuple(left.ptr()));
   if (out == Py_None) out = nullptr;

@@ -68,11 +68,12 @@ constexpr const char* result_name() {
 
 // ---- out= ----------------------------------------------------------------------------------------------------
 // Every function that gives tensors takes out=: they are computed, then copied there. What is created from no tensor
-// has the dtype of `out` unless the call says another.
+// has the dtype and device of `out` unless the call says others.
 struct CallWithOut {
   PyObject* out = nullptr;  // null: there is none
   std::vector<PyObject*> arguments;
   pybind11::object names;   // of the other keywords
+  pybind11::object of_out;  // its device, where the call takes it from there
 
   CallWithOut(PyObject* const* args, Py_ssize_t given, PyObject* keywords, bool creates);
 };
@@ -151,7 +152,7 @@ struct Function {
 template <auto... Fs>
 struct Overloads {
   static inline const char *name, *arguments;
-  static inline bool creates = false;  // takes a dtype and no tensor
+  static inline bool creates = false;  // takes a dtype and a device and no tensor
 
   template <bool method>
   static PyObject* call(PyObject* self, PyObject* const* args, Py_ssize_t n, PyObject* keywords) {
@@ -179,7 +180,7 @@ struct Overloads {
   static void prepare(const char* op, const char* text) {
     name = op, arguments = text;
     std::string_view rest = text;
-    creates = !(Function<Fs>::kTakesTensor || ...) && rest.find("dtype=None") != rest.npos;
+    creates = !(Function<Fs>::kTakesTensor || ...) && rest.find("dtype=None, device=None") != rest.npos;
     ((Function<Fs>::signature = parse_signature(next_part(rest, " | "))), ...);
   }
   static std::string stub(const char* op, bool method) {
