@@ -53,6 +53,7 @@ inline PyObject* wrap(Tensor&& t) {
     if (t->owns_python) return revive(t.get());
     return Py_NewRef(static_cast<PyObject*>(known));
   }
+  if (t->base) forget_hidden_base(t);
   if (!free_objects.count) [[unlikely]]
     return new_object(std::move(t));
   Object* o = free_objects.objects[--free_objects.count];

@@ -313,6 +313,12 @@ bool is_view_with_new_history(const TensorImpl& view) {
   return view.base->generation != view.generation && view.base->autograd && view.base->autograd->grad_fn;
 }
 
+void forget_hidden_base(const Tensor& t) {
+  if (t->base->references.load(std::memory_order_acquire) != 1 || is_view_with_new_history(*t.get())) return;
+  if (t->view_kind != ViewKind::Normal && t->view_kind != ViewKind::NoGrad) return;
+  t->base = nullptr, t->view_kind = ViewKind::Normal, t->generation = 0;
+}
+
 namespace {
 
 // Why an in-place op (or one on the base) is not for this view.

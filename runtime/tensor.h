@@ -68,6 +68,8 @@ struct BOLIDE_API TensorImpl : Counted, Pooled {
   TensorImpl(const Dims& sizes, const Dims& strides, DType dtype, int64_t numel, Ref<Storage> storage, int64_t offset);
   static void destroy(TensorImpl* impl);
 };
+// A view whose base nothing else leads to was made within an op: for who gets the result it is no view.
+BOLIDE_API void forget_hidden_base(const Tensor& t);
 // How the bindings let go of an object that a tensor owned when it died: set once, called on any thread.
 BOLIDE_API void set_python_release(void (*release)(void* object) noexcept);
 

@@ -6,6 +6,7 @@ Values and gradients of the single ops are rows of op_rows.py and op_rows_places
 import bolide
 import numpy as np
 import pytest
+from conftest import DEVICE
 
 VIEWS = {
     "T": lambda x: x.T,
@@ -285,3 +286,23 @@ def test_parts_that_do_not_fit_are_refused():
     for call, text in wrong:
         with pytest.raises(RuntimeError, match=text):
             call()
+
+
+def test_results_that_are_views_of_what_nobody_sees_are_no_views():
+    """A product with a vector is a view inside the op: to its user it is a tensor of its own."""
+    m, v = bolide.ones(2, 3, device=DEVICE), bolide.ones(3, device=DEVICE)
+    with bolide.no_grad():
+        y = m @ v
+        assert not y._is_view() and y._base is None
+        y.detach_()
+    w = bolide.full((2,), 2.0, requires_grad=True, device=DEVICE)
+    y.mul_(w)  # refused for a view made under no_grad
+    y.sum().backward()
+    assert y.tolist() == [6.0, 6.0] and w.grad.tolist() == [3.0, 3.0]
+
+    w = bolide.ones(3, requires_grad=True, device=DEVICE)
+    y = m @ w
+    y.mul_(y.detach())
+    (g,) = bolide.autograd.grad(y.sum(), [w])
+    assert g.tolist() == [6.0, 6.0, 6.0]
+    assert m[0]._is_view() and m[0]._base is m and bolide.ones(2, 3)[0]._is_view()
