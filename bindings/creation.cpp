@@ -33,13 +33,16 @@ Tensor as_tensor(PyObject* data, OptionalDType dtype, OptionalDevice device) {
 }
 
 // ---- of sizes ------------------------------------------------------------------------------------------------
-Tensor make_empty(const Dims& size, OptionalDType dtype, OptionalDevice device, bool requires_grad, PyObject*, bool,
-                  OptionalFormat format) {
+[[gnu::noinline]] Tensor empty_in(const Dims& size, MemoryFormat format, Options o) {
   check(format != MemoryFormat::preserve, ErrorKind::Runtime, "empty", "a memory_format of its own",
         [] { return std::string("preserve_format"); });
+  return empty_strided(size, strides_in("empty", size, format), o);
+}
+// inline: where an op of a few numbers is measured, this is a part of it.
+inline Tensor make_empty(const Dims& size, OptionalDType dtype, OptionalDevice device, bool requires_grad, PyObject*,
+                         bool, OptionalFormat format) {
   const Options o = options_of(dtype, device);
-  return with_grad(empty_strided(size, strides_in("empty", size, format.value_or(MemoryFormat::contiguous)), o),
-                   requires_grad);
+  return with_grad(format ? empty_in(size, *format, o) : empty(size, o), requires_grad);
 }
 Tensor make_zeros(const Dims& size, OptionalDType dtype, OptionalDevice device, bool requires_grad, PyObject*, bool) {
   return with_grad(zeros(size, options_of(dtype, device)), requires_grad);

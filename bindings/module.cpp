@@ -53,8 +53,9 @@ PyMethodDef definition(const Op& op, _PyCFunctionFastWithKeywords f, bool method
 // In-place methods stand in the module too, as in PyTorch: bolide.relu_(x).
 bool is_in_place(const Op& op) { return op.where == kMethod && op.name.ends_with('_') && !op.name.ends_with("__"); }
 void add_in_place_functions(py::module_& m) {
+  const py::object tensor = m.attr("Tensor");
   for (const Op& op : table())
-    if (is_in_place(op)) m.attr(op.name.c_str()) = m.attr("Tensor").attr(op.name.c_str());
+    if (is_in_place(op)) m.attr(op.name.c_str()) = tensor.attr(op.name.c_str());
 }
 
 // Functions and methods of the table; with two rows of one name and place the first counts.

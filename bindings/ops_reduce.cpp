@@ -1,7 +1,7 @@
 // ops_reduce.cpp - functions and methods of every line of kernels/reduce.def, and of what is made of them.
 #include <cmath>
 
-#include "bindings/ops_table.h"
+#include "bindings/forms.h"
 #include "runtime/linalg.h"
 
 namespace bolide::python {
@@ -33,7 +33,7 @@ Tensor variance(const Tensor& x, const OptionalDims& dims, double correction, bo
 }
 template <bool root>
 Tensor spread(const Tensor& x, const OptionalDims& dims, std::optional<double> correction, bool keepdim) {
-  if (root && item_size(x.dtype()) == 2 && is_float(x.dtype()))  // the square of a half type's spread may be too large
+  if (root && is_half(x))  // the square of a half type's spread may be too large
     return to(spread<true>(to(x, DType::F32), dims, correction, keepdim), x.dtype());
   const Tensor v = variance(x, dims, correction.value_or(1), keepdim);
   return root ? sqrt(v) : v;

@@ -1,6 +1,5 @@
 // ops_scan.cpp - functions and methods of the scans: cumsum and its kin; diff, which undoes it.
-#include "bindings/ops_table.h"
-#include "runtime/autograd.h"
+#include "bindings/forms.h"
 
 namespace bolide::python {
 namespace {
@@ -17,7 +16,7 @@ template <Tensor (*f)(const Tensor&, int64_t, OptionalDType)>
 void in_place(const Tensor& x, int64_t dim, OptionalDType dtype) {
   check(!dtype || *dtype == x.dtype(), ErrorKind::DType, "cumsum_",
         str("the dtype of the tensor, ", name_of(x.dtype())), [&] { return std::string(name_of(*dtype)); });
-  copy_(x, f(wants_grad({&x}) ? clone(x) : x, dim, {}));  // what it saves must not be what is about to change
+  InPlace<f>::call(x, dim, {});
 }
 
 Tensor differences(const Tensor& input, int64_t n, int64_t dim, std::optional<Tensor> prepend,

@@ -109,10 +109,6 @@ Tensor convolve(ConvolutionCall::Mode mode, const ConvolutionShape& s, const Ten
   return out;
 }
 
-}  // namespace
-
-namespace {
-
 // Of integers and complex numbers, which are rare: the windows as rows of matrices.
 Tensor convolve_windows(const ConvolutionShape& s, const Tensor& x, const Tensor& w) {
   const ConvolutionCall& c = s.call;

@@ -5,6 +5,7 @@
 #include "runtime/autograd.h"
 #include "runtime/ops.h"
 #include "runtime/strided.h"
+#include "runtime/view_support.h"
 
 namespace bolide {
 namespace {
@@ -315,8 +316,7 @@ bool is_view_with_new_history(const TensorImpl& view) {
 
 void forget_hidden_base(const Tensor& t) {
   if (t->base->references.load(std::memory_order_acquire) != 1 || is_view_with_new_history(*t.get())) return;
-  if (t->view_kind != ViewKind::Normal && t->view_kind != ViewKind::NoGrad) return;
-  t->base = nullptr, t->view_kind = ViewKind::Normal, t->generation = 0;
+  if (t->view_kind == ViewKind::Normal || t->view_kind == ViewKind::NoGrad) as_own(t);
 }
 
 namespace {

@@ -115,15 +115,21 @@ Dims result_order(const Places& p, bool back) {
   return inverse;
 }
 
-// Columns of x by one row of indices: as gather takes them, in the order of the result, instead of one column after the
-// other, which would have to be transposed.
+// Does it take columns of x by one row of indices?
+bool takes_columns(const Tensor& x, const Selection& s) {
+  const int last = x.rank() - 1;
+  if (s.elementwise || last < 1 || int(s.indices.size()) <= last || x.numel() == 0) return false;
+  const Tensor& index = s.indices[size_t(last)];
+  if (!index || index.rank() != 1) return false;
+  for (int d = 0; d < last; d++)
+    if (s.indices[size_t(d)]) return false;
+  return true;
+}
+// Columns as gather takes them, in the order of the result, instead of one column after the other, which would have to
+// be transposed.
 Selection by_rows(const Tensor& x, const Selection& s) {
   const int last = x.rank() - 1;
-  if (s.elementwise || last < 1 || int(s.indices.size()) <= last || x.numel() == 0) return s;
   const Tensor& index = s.indices[size_t(last)];
-  if (!index || index.rank() != 1) return s;
-  for (int d = 0; d < last; d++)
-    if (s.indices[size_t(d)]) return s;
   Dims sizes = x.sizes();
   sizes[last] = index.size(0);
   Selection spread = Selection::along(x, last, expand(index, sizes), true);
@@ -161,7 +167,7 @@ Dims selected_sizes(const char* op, const Tensor& x, const Selection& s) {
 }
 
 Tensor take_selected(const char* op, const Tensor& x, const Selection& s) {
-  const Places p = find_places(op, x, by_rows(x, s));
+  const Places p = takes_columns(x, s) ? find_places(op, x, by_rows(x, s)) : find_places(op, x, s);
   Dims sizes = p.index_sizes;
   for (int64_t size : p.inner_sizes) sizes.push_back(size);
   Tensor y = empty(sizes, {x.dtype(), x.device()});

@@ -156,10 +156,6 @@ TensorList all_at_least(std::span<const Tensor> tensors, int rank) {
   return out;
 }
 
-}  // namespace
-
-namespace {
-
 void check_some(const char* op, std::span<const Tensor> tensors) {
   check(!tensors.empty(), ErrorKind::Runtime, op, "at least one tensor", [] { return std::string("none"); });
 }

@@ -215,9 +215,10 @@ Tensor take_along_dim(const Tensor& x, const Tensor& index, std::optional<int64_
   if (x.rank()) of_x[d] = of_index[d] = 1;
   Dims common = broadcast_sizes("take_along_dim", of_x, of_index), other = common;
   if (x.rank()) common[d] = index.size(d), other[d] = x.size(d);
-  Selection s = elements_of("take_along_dim", expand(x, other), d, expand(index, common), nullptr);
+  const Tensor wide = expand(x, other);
+  Selection s = elements_of("take_along_dim", wide, d, expand(index, common), nullptr);
   s.wraps = true;
-  return take_selected("take_along_dim", expand(x, other), s);
+  return take_selected("take_along_dim", wide, s);
 }
 
 // ---- rows along a dimension ----------------------------------------------------------------------------------

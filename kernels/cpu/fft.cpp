@@ -140,37 +140,35 @@ struct Work {  // two buffers of a thread
   }
 };
 
-// Dense rows and full lanes: squares of real and imaginary parts are transposed in registers. They
-// return how many elements of each row are done.
-template <class T>
-int64_t load_squares(From<T> from, T* re, T* im, int64_t n) {
+// Of dense rows and full lanes: squares of real and imaginary parts are transposed in registers, read by in(i, l, k) and
+// written by out(i, l, k, vector): row or column k of the square at element i and lane l. Returns how many elements of
+// each row are done.
+template <class T, class In, class Out>
+BOLIDE_FN int64_t transpose_squares(int64_t n, In in, Out out) {
   constexpr int64_t kSide = kWidth<T>, kStep = kSide / 2;
   int64_t i = 0;
   for (; i + kStep <= n; i += kStep)
     for (int64_t l = 0; l < kLanes<T>; l += kSide) {
       Vector<T> v[kSide];
 #pragma GCC unroll 16
-      for (int64_t r = 0; r < kSide; r++) v[r] = load(&from.base[(l + r) * from.lane + i].re);
+      for (int64_t k = 0; k < kSide; k++) v[k] = in(i, l, k);
       transpose<T>(v);
 #pragma GCC unroll 16
-      for (int64_t c = 0; c < kSide; c++) store((c % 2 ? im : re) + (i + c / 2) * kLanes<T> + l, v[c]);
+      for (int64_t k = 0; k < kSide; k++) out(i, l, k, v[k]);
     }
   return i;
 }
 template <class T>
+int64_t load_squares(From<T> from, T* re, T* im, int64_t n) {
+  return transpose_squares<T>(
+      n, [=](int64_t i, int64_t l, int64_t k) { return load(&from.base[(l + k) * from.lane + i].re); },
+      [=](int64_t i, int64_t l, int64_t k, Vector<T> v) { store((k % 2 ? im : re) + (i + k / 2) * kLanes<T> + l, v); });
+}
+template <class T>
 int64_t store_squares(const T* re, const T* im, To<T> to, int64_t n, T scale) {
-  constexpr int64_t kSide = kWidth<T>, kStep = kSide / 2;
-  int64_t i = 0;
-  for (; i + kStep <= n; i += kStep)
-    for (int64_t l = 0; l < kLanes<T>; l += kSide) {
-      Vector<T> v[kSide];
-#pragma GCC unroll 16
-      for (int64_t c = 0; c < kSide; c++) v[c] = load((c % 2 ? im : re) + (i + c / 2) * kLanes<T> + l) * scale;
-      transpose<T>(v);
-#pragma GCC unroll 16
-      for (int64_t r = 0; r < kSide; r++) store(&to.base[(l + r) * to.lane + i].re, v[r]);
-    }
-  return i;
+  return transpose_squares<T>(
+      n, [=](int64_t i, int64_t l, int64_t k) { return load((k % 2 ? im : re) + (i + k / 2) * kLanes<T> + l) * scale; },
+      [=](int64_t i, int64_t l, int64_t k, Vector<T> v) { store(&to.base[(l + k) * to.lane + i].re, v); });
 }
 template <class T>
 void load_lanes(From<T> from, Parts<T> x, int64_t n, int64_t lanes, bool inverse) {

@@ -65,11 +65,7 @@ def trapz(y: Tensor, x: Any = None, *, dx: Any = None, dim: int = -1) -> Tensor:
 
 def cumulative_trapezoid(y: Tensor, x: Any = None, *, dx: Any = None, dim: int = -1) -> Tensor:
     """trapezoid() up to each sample but the first. Reference: torch.cumulative_trapezoid."""
-    areas = _trapezoids("cumulative_trapezoid", y, x, dx, dim)
-    if not areas.is_complex():
-        return areas.cumsum(dim)
-    parts = _C.view_as_real(areas).cumsum(dim if dim >= 0 else dim - 1)
-    return _C.view_as_complex(parts)
+    return _trapezoids("cumulative_trapezoid", y, x, dx, dim).cumsum(dim)
 
 
 # ---- slopes --------------------------------------------------------------------------------------

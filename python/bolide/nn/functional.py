@@ -108,7 +108,9 @@ def hardtanh(
 ) -> Tensor:
     """x within [min_val, max_val]. Raises ValueError where min_val is the larger one."""
     if min_val > max_val:
-        raise ValueError("min_val cannot be greater than max_val")
+        raise ValueError(
+            f"[hardtanh] expected min_val of at most max_val, got {min_val} and {max_val}."
+        )
     return _applied(_C.hardtanh, input, inplace, min_val, max_val)
 
 
