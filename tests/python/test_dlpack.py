@@ -473,6 +473,7 @@ def test_while_a_graph_is_captured(device):
     assert (
         cudart.cudaStreamEndCapture(ctypes.c_void_p(theirs.cuda_stream), ctypes.byref(graph)) == 0
     )
+    bolide.cuda.synchronize()  # y was made on side
     assert shared.tolist() == x.tolist() and y.tolist() == [2.0] * 6
     assert bolide.from_dlpack(x.__dlpack__(stream=theirs.cuda_stream)).tolist() == x.tolist()
 
