@@ -88,10 +88,12 @@ EventRef event_of(cudaEvent_t handle) {
   auto found = state().events.find(reinterpret_cast<Event*>(handle));
   return found == state().events.end() ? nullptr : found->second;
 }
+// In the order of their making: that of their addresses would be another in every process.
 std::vector<Stream*> all_streams() {
   std::vector<Stream*> streams;
-  for (auto& entry : state().default_streams) streams.push_back(&entry.second);
   for (auto& entry : state().streams) streams.push_back(entry.first);
+  std::ranges::sort(streams, {}, &Stream::number);
+  for (auto& entry : state().default_streams) streams.push_back(&entry.second);
   return streams;
 }
 
@@ -458,6 +460,7 @@ cudaError_t CUDARTAPI cudaStreamCreateWithFlags(cudaStream_t* handle, unsigned f
   auto stream = std::make_unique<Stream>();
   stream->blocking = !(flags & cudaStreamNonBlocking);
   stream->device = current_device;
+  stream->number = ++state().streams_made;
   auto* key = stream.get();
   *handle = reinterpret_cast<cudaStream_t>(key);
   state().streams[key] = std::move(stream);

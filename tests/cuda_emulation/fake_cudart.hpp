@@ -49,6 +49,7 @@ using Graph = std::vector<Operation>;
 struct Stream {
   std::deque<Operation> queue;
   int device = 0;
+  uint64_t number = 0;
   bool blocking = true;            // ordered with the legacy default stream
   std::unique_ptr<Graph> capture;  // set while a capture is under way
   bool captures_globally = false, invalidated = false;
@@ -74,6 +75,7 @@ struct State {
   std::map<char*, Memory> allocations, pinned;
   std::map<int, Stream> default_streams;
   std::map<Stream*, std::unique_ptr<Stream>> streams;
+  uint64_t streams_made = 0;
   std::map<Event*, EventRef> events;
   std::map<const void*, size_t> shared_limits;  // by kernel: cudaFuncSetAttribute
   std::map<std::string, int> calls;

@@ -79,6 +79,30 @@ bool side_stream_reads_its_value(bool records_streams, uint64_t seed) {
   return std::all_of(host.begin(), host.end(), [](float value) { return value == 7.f; });
 }
 
+// What ran in which order on four streams made one after the other, wherever their memory lies.
+std::vector<int> order_of_work(uint64_t seed, bool shuffle_addresses) {
+  fake_cudart::reset();
+  std::vector<cudaStream_t> old, streams;
+  if (shuffle_addresses) {  // freed last to first, so that the next ones get descending addresses, or any other
+    for (int k = 0; k < 4; k++) old.push_back(make_stream());
+    for (auto stream : old) cudaStreamDestroy(stream);
+  }
+  for (int k = 0; k < 4; k++) streams.push_back(make_stream());
+  fake_cudart::state().random.seed(seed);
+  std::vector<int> order;
+  for (int k = 0; k < 16; k++) fake_cudart::enqueue(streams[k % 4], [&order, k] { order.push_back(k % 4); });
+  cudaDeviceSynchronize();
+  return order;
+}
+TEST_F(FakeCudart, SameSeedSameOrder) {
+  for (uint64_t seed = 1; seed <= 20; seed++) {
+    const auto order = order_of_work(seed, false);
+    EXPECT_EQ(order.size(), 16u);
+    EXPECT_EQ(order, order_of_work(seed, true));
+  }
+  EXPECT_NE(order_of_work(1, false), order_of_work(2, false));
+}
+
 TEST_F(FakeCudart, FindsABlockThatIsReusedTooSoon) {
   for (Policy policy : {Policy::Eager, Policy::Lazy, Policy::RandomLazy}) {
     start(policy);
