@@ -1,14 +1,16 @@
 // scan.cu - running sums, products and extremes along one dimension (scan.h).
 //
 // Along memory a block takes a row in tiles: every thread's element is combined with those before it in log steps
-// (Hillis and Steele 1986), and the tile's total is carried on. Across memory a thread takes a column. The order
-// depends on the shape alone.
+// (Hillis and Steele 1986), and the tile's total is carried on. Across memory a thread takes a column, or a row of so few
+// elements that most of a block would be idle. The order depends on the shape alone.
 #include "kernels/cuda/cuda_kernels.h"
 #include "kernels/cuda/numbers.cuh"
 #include "kernels/scan.h"
 
 namespace bolide::inline BOLIDE_ISA {
 namespace {
+
+constexpr int64_t kShortRow = 16;
 
 struct ScanArguments {
   const void* x = nullptr;
@@ -69,7 +71,7 @@ void scan(const ScanCall& call) {
   const ScanArguments a{call.x,     call.out, call.places, call.dtype,  call.out_dtype,
                         call.outer, call.n,   call.inner,  call.reverse};
   with_scan(call, [&]<class T, class Scan>(T, Scan) {
-    if (call.inner == 1) {
+    if (call.inner == 1 && call.n > kShortRow) {
       const int64_t blocks = call.outer < kMostBlocks ? call.outer : kMostBlocks;
       return launch("scan", scan_rows_kernel<T, Scan>, dim3(unsigned(blocks)), dim3(kThreads), call.stream, a);
     }

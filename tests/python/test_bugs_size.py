@@ -5,6 +5,8 @@ Large arrays are address space without memory behind it (MAP_NORESERVE): only th
 
 import math
 import mmap
+import re
+from pathlib import Path
 
 import bolide
 import numpy as np
@@ -62,6 +64,18 @@ def test_a3_an_array_of_more_than_2_to_31_elements():
     assert x.narrow(0, n - 2, 2).tolist() == [0, 5] and x.view(-1, 1)[n - 1, 0].item() == 5
 
 
+def test_a4_loops_over_a_grid_count_in_64_bits():
+    """A counter of 32 bits runs over at i += the grid's size, with a number of elements that it still could hold."""
+    kernels = Path(__file__).parents[2] / "kernels" / "cuda"
+    loop = re.compile(r"for \((\w+) \w+ = [^;]*;[^;]*; \w+ \+= (?:gridDim|threads_of_grid|step\b)")
+    types = [
+        found.group(1)
+        for file in (*kernels.glob("*.cu"), *kernels.glob("*.cuh"))
+        for found in loop.finditer(file.read_text())
+    ]
+    assert len(types) > 20 and set(types) == {"int64_t"}
+
+
 @only_cpu
 def test_a5_row_times_width_beyond_32_bits():
     rows, width = 70_000, 40_000
@@ -92,6 +106,53 @@ def test_a6_matrix_product_over_more_than_2_to_32_offsets():
     b = bolide.arange(8.0).view(4, 2)
     assert bolide.equal(a @ b, values @ b)
     assert bolide.equal(a.t() @ a, values.t() @ values)
+
+
+# The y and the z of a grid end at 65,535 blocks.
+@pytest.mark.parametrize("batch", [65535, 65536, 65537])
+def test_a7_as_many_rows_and_matrices_as_a_grid_has_blocks(batch):
+    r = (np.arange(batch)[:, None] % 97 + np.arange(3)).astype(np.float32)
+    rows = bolide.from_numpy(r).to(DEVICE)
+
+    def check(found, expected):
+        assert found.shape == expected.shape
+        np.testing.assert_allclose(found.cpu().numpy(), expected, rtol=1e-6)
+
+    e = np.exp(r - r.max(1, keepdims=True))
+    check(rows.sum(1), r.sum(1))
+    check(rows.t().contiguous().sum(0), r.sum(1))
+    check(rows.amax(1), r.max(1))
+    check(rows.cumsum(1), r.cumsum(1))
+    check(rows.softmax(1), e / e.sum(1, keepdims=True))
+    check(rows.index_select(0, bolide.arange(batch, device=DEVICE) // 2), r[np.arange(batch) // 2])
+    check(bolide.bmm(rows.view(batch, 3, 1), rows.view(batch, 1, 3)), r[:, :, None] * r[:, None])
+    check(bolide.cat([rows, rows], 1), np.concatenate([r, r], 1))
+    check(rows.unsqueeze(2).expand(batch, 3, 2).contiguous(), np.stack([r, r], 2))
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.data())
+def test_a8_reductions_of_every_shape_and_layout(data):
+    """Integers that float32 adds exactly in any order: a launch that leaves one out is seen."""
+    lengths = [1, 2, 3, 7, 31, 32, 33, 64, 127, 129, 255, 256, 257, 1023, 1025, 4097]
+    shape = []
+    for _ in range(data.draw(st.integers(1, 4))):
+        room = 20_000 // math.prod(shape)
+        shape.append(data.draw(st.sampled_from([n for n in lengths if n <= room])))
+    order = data.draw(st.permutations(range(len(shape))))
+    step = data.draw(st.sampled_from([1, 1, 2]))
+    dims = tuple(data.draw(st.sets(st.integers(0, len(shape) - 1), min_size=1)))
+    dtype = data.draw(st.sampled_from(["float32", "float64", "int64"]))
+    base = (np.arange(math.prod(shape) * step) * 7919 % 509 - 200).astype(dtype)
+    wide = (*shape[:-1], shape[-1] * step)
+    x = bolide.from_numpy(base).to(DEVICE).view(wide)[..., ::step].permute(order)
+    values = base.reshape(wide)[..., ::step].transpose(order)
+    for name, expected in (("sum", values.sum(dims)), ("amax", values.max(dims))):
+        np.testing.assert_array_equal(getattr(x, name)(dims).cpu().numpy(), expected, err_msg=name)
+    nonzero = np.count_nonzero(values, dims)
+    np.testing.assert_array_equal(x.count_nonzero(dims).cpu().numpy(), nonzero)
+    place = x.argmax(dims[0]).cpu().numpy()
+    np.testing.assert_array_equal(place, values.argmax(dims[0]))
 
 
 @settings(max_examples=60, deadline=None)

@@ -1,7 +1,7 @@
 """Group D of the tests taken from real bugs of other libraries: NaN, integers, dtypes, random numbers, precision.
 
 Ids as in the list of bugs. The emulated CUDA device runs the same tests, so what holds here holds on both; D3 to D5
-(sorting) and D18 (scatter) belong to files of those ops.
+(sorting) are in test_bugs_sort.py, D18 (scatter) in test_indexing.py.
 """
 
 import ctypes
