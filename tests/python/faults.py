@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from harness import COMPLEX, FLOATS, SETS, Fixed, gradient_cases, name_of, result_dtype
+from harness import COMPLEX, FLOATS, SETS, Fixed, name_of, result_dtype
+from harness_gradients import gradient_cases
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ checks pass.
 
 import bolide
 import harness
+import harness_checks
 import numpy as np
 import op_rows
 import pytest
@@ -26,7 +27,7 @@ def test_harness_notices(fault):
     missed = []
     for row in rows:
         try:
-            harness.check_row(row, library, Counts(), fault.noticed_by)
+            harness_checks.check_row(row, library, Counts(), fault.noticed_by)
             missed.append(row.name)
         except (Mismatch, IndexError, bolide.BolideError):
             # Indices read from the wrong place may be out of range, matrices singular.

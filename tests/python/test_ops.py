@@ -13,6 +13,8 @@ from pathlib import Path
 
 import bolide
 import harness
+import harness_checks
+import harness_gradients
 import numpy as np
 import op_rows
 import pytest
@@ -49,12 +51,12 @@ def run(check, row, **options):
 
 @each(ROWS)
 def test_values(row):
-    run(harness.check_values, row)
+    run(harness_checks.check_values, row)
 
 
 @each(ROWS, lambda row: row.extremes)
 def test_extremes(row):
-    run(harness.check_extremes, row, disagreements=DISAGREEMENTS)
+    run(harness_checks.check_extremes, row, disagreements=DISAGREEMENTS)
     if row.ignore is not None and DEVICE == "cpu":
         assert DISAGREEMENTS[row.name], (
             "nothing that `ignore` names differs: the entry no longer applies"
@@ -63,12 +65,12 @@ def test_extremes(row):
 
 @each(ROWS, lambda row: any(row.gradient))
 def test_gradients(row):
-    run(harness.check_gradients, row)
+    run(harness_gradients.check_gradients, row)
 
 
 @each(ROWS, lambda row: any(row.gradient) and row.second)
 def test_second_order(row):
-    run(harness.check_second_order, row)
+    run(harness_gradients.check_second_order, row)
 
 
 # ---- dtypes outside the set ----------------------------------------------------------------------
@@ -76,7 +78,7 @@ def test_second_order(row):
 
 @each(ROWS, lambda row: row.outside == "floats")
 def test_integers_become_floats(row):
-    run(harness.check_floating_result, row)
+    run(harness_checks.check_floating_result, row)
 
 
 @each(ROWS, lambda row: row.outside != "skip" and row.name not in EXCEPTIONS)
@@ -133,10 +135,10 @@ def keeps_shape(case):
 @each(ROWS, lambda row: row.inplace and row.name not in EXCEPTIONS)
 def test_in_place_form(row):
     form = in_place(row)
-    harness.check_values(form, LIBRARY)
+    harness_checks.check_values(form, LIBRARY)
     if any(row.gradient):
-        harness.check_gradients(form, LIBRARY)
-        harness.check_second_order(form, LIBRARY)
+        harness_gradients.check_gradients(form, LIBRARY)
+        harness_gradients.check_second_order(form, LIBRARY)
 
 
 @each(ROWS, lambda row: row.inplace and row.name not in EXCEPTIONS)
@@ -223,12 +225,12 @@ def small(row, dtype):
     at, case = smallest_case(row)
     arrays = harness.prepared(row, case, dtype, at, smooth=True)
     _, tensors = harness.tensors_of(LIBRARY, arrays, dtype, "contiguous")
-    places = harness.gradient_places(row, case)
+    places = harness_gradients.gradient_places(row, case)
     return case, [t.requires_grad_() if k in places else t for k, t in enumerate(tensors)]
 
 
 def smallest_case(row):
-    return min(harness.gradient_cases(row), key=lambda found: case_size(found[1]))
+    return min(harness_gradients.gradient_cases(row), key=lambda found: case_size(found[1]))
 
 
 def case_size(case):
@@ -238,7 +240,7 @@ def case_size(case):
 
 @each(ROWS, lambda row: any(row.gradient) and row.name not in EXCEPTIONS)
 def test_gradcheck_and_gradgradcheck(row):
-    for dtype in harness.wide_dtypes(row, smallest_case(row)[1]):
+    for dtype in harness_gradients.wide_dtypes(row, smallest_case(row)[1]):
         case, inputs = small(row, dtype)
 
         def function(*tensors, case=case):
@@ -354,7 +356,7 @@ def test_every_set_of_instructions(isa):
     )
     assert done.returncode == 0, done.stdout[-4000:]
     counted = re.search(r"(\d+) combinations", done.stdout)
-    assert counted and int(counted[1]) > 20000 // harness.EVERY_NTH, done.stdout[-1000:]
+    assert counted and int(counted[1]) > 20000 // harness_checks.EVERY_NTH, done.stdout[-1000:]
     COUNTS.combinations[f"with {isa}"] += int(counted[1])
 
 
