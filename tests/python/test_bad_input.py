@@ -2,7 +2,7 @@
 leaves everything as it was.
 
 One table: what is called, the types it has to be caught as, and words of the text. Files are test_io.py's business,
-lists and numbers test_tensor.py's; here stands one of each, so that the whole list is in one place.
+lists and numbers test_creation.py's; here stands one of each, so that the whole list is in one place.
 """
 
 import gzip

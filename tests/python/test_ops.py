@@ -418,7 +418,7 @@ def test_every_line_of_the_seldom_used_has_a_row():
 
 # What is public and no row: why, and which file tests it.
 ELSEWHERE = {
-    # creation, conversion to and from Python: test_tensor.py
+    # creation, conversion to and from Python: test_creation.py
     **dict.fromkeys(
         "tensor as_tensor empty zeros ones full empty_strided empty_like zeros_like ones_like full_like new_empty new_zeros "
         "new_empty_strided logspace scalar_tensor asarray fill "
