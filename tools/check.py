@@ -8,7 +8,7 @@ types       mypy over python/bolide
 wheel       a wheel, installed into an empty virtual environment and used from outside the tree
 coverage    C++ (device code through the emulation) and Python: more than 90 % of the lines
 address     the C++ tests and the Python tests of exchange under AddressSanitizer and UndefinedBehaviorSanitizer
-thread      those about threads, the pool, autograd and the CUDA kernels under ThreadSanitizer
+thread      those about threads, the pool, autograd and the CUDA kernels under ThreadSanitizer; those of Python with threads
 cuda        nvcc for all targets: the build part of tests/gpu/run.sh, on `make gpu-kit` alone, without a network
 
 To add a stage, write a function `stage_NAME(context)` that raises Failed, or lets a command fail.
@@ -31,6 +31,9 @@ ROOT = Path(__file__).resolve().parents[1]
 BIN = ROOT / ".venv" / "bin"
 LINES = 90  # per cent of the lines that tests must run, C++ and Python each
 EXCHANGE = "dlpack dlpack_foreign dlpack_fuzz buffers multiprocessing exchange".split()
+THREADED = (
+    "dlpack dlpack_foreign call_path leaks autograd_semantics autograd_api interrupts".split()
+)
 CUDA_PACKAGES = (
     "nvidia-cuda-nvcc",
     "nvidia-nvvm",
@@ -167,27 +170,33 @@ def sanitized(context, kind, gtest_filter, python="OFF", **options):
     return build
 
 
-def stage_address(context):
-    # The runtime is never destroyed, so what it holds at the end is no leak; leaks are tested by counting.
-    options = {"ASAN_OPTIONS": "detect_leaks=0", "UBSAN_OPTIONS": "print_stacktrace=1"}
-    build = sanitized(context, "address", "*", python="ON", **options)
-    # Python itself is not built so: the sanitizer comes first, and the library whose exceptions it watches.
+def sanitized_python(context, build, kind, *arguments, **options):
+    """Python tests of a sanitizer's build. Python itself is not built so: the sanitizer comes first, and the library
+    whose exceptions it watches."""
     preload = [
         subprocess.run(["c++", f"-print-file-name={name}"], capture_output=True, text=True).stdout
-        for name in ("libasan.so", "libstdc++.so.6")
+        for name in (f"lib{kind}.so", "libstdc++.so.6")
     ]
-    files = [f"tests/python/test_{name}.py" for name in EXCHANGE]
     context.run(
-        BIN / "python", "-m", "pytest", "-q", "-s", "-p", "no:cacheprovider", *files,
+        BIN / "python", "-m", "pytest", "-q", "-s", "-p", "no:cacheprovider", *arguments,
         PYTHONPATH=build / "python", LD_PRELOAD=" ".join(preload).replace("\n", ""), **options,
     )  # fmt: skip
 
 
+def stage_address(context):
+    # The runtime is never destroyed, so what it holds at the end is no leak; leaks are tested by counting.
+    options = {"ASAN_OPTIONS": "detect_leaks=0", "UBSAN_OPTIONS": "print_stacktrace=1"}
+    build = sanitized(context, "address", "*", python="ON", **options)
+    files = [f"tests/python/test_{name}.py" for name in EXCHANGE]
+    sanitized_python(context, build, "asan", *files, **options)
+
+
 def stage_thread(context):
-    sanitized(
-        context, "thread", "*Thread*:*Pool*:*Autograd*:*Engine*:*Fork*:*Worker*:*Stream*:*Kernel*:*Cuda*",
-        TSAN_OPTIONS="halt_on_error=1",
-    )  # fmt: skip
+    options = {"TSAN_OPTIONS": "halt_on_error=1"}
+    filters = "*Thread*:*Pool*:*Autograd*:*Engine*:*Fork*:*Worker*:*Stream*:*Kernel*:*Cuda*"
+    build = sanitized(context, "thread", filters, python="ON", **options)
+    files = [f"tests/python/test_{name}.py" for name in THREADED]
+    sanitized_python(context, build, "tsan", *files, "-k", "thread", **options)
 
 
 def find_nvcc(context):
