@@ -135,9 +135,13 @@ Ref<PackedTensor> pack_with_python(const Tensor& t) {
   } restore{before};
   GradMode off(false);
   const py::object argument = py::reinterpret_steal<py::object>(wrap(t->autograd ? alias(t) : t));
+  const uint32_t version = t.version();
   const py::object packed = py::reinterpret_steal<py::object>(
       without_unwinding([&] { return PyObject_CallOneArg(hooks.pack.ptr(), argument.ptr()); }));
   if (!packed) throw py::error_already_set();
+  check(t.version() == version, ErrorKind::Runtime, "saved_tensors_hooks",
+        "a pack_hook that leaves its tensor as it is",
+        [] { return std::string("one that changed it: A saved tensor pack hook is modifying its input in place"); });
   return Ref<PackedTensor>::steal(new PythonPacked(packed, hooks.unpack));
 }
 void push_pack_hooks(py::object pack, py::object unpack) {
@@ -181,6 +185,14 @@ void add_autograd(py::module_& m) {
   m.def("_set_inference_enabled", &set_inference_enabled, py::arg("enabled"), "Sets the mode and returns what it was.");
   m.def("is_grad_enabled", &grad_enabled, "Do ops record themselves for backward()?");
   m.def("is_inference_mode_enabled", &inference_enabled, "Is this inference mode?");
+  m.def("_current_run", &current_run, "The number of the backward() that runs, 0 for none.");
+  m.def(
+      "_run_reaches",
+      [](const py::object& node) {
+        if (!is_node(node.ptr())) throw py::type_error("[_run_reaches] expected a Node.");
+        return current_run_reaches(node_of(node.ptr()));
+      },
+      py::arg("node"), "Does the backward() that runs bring a gradient to this node?");
   m.def("_live_nodes", &live_nodes, "How many nodes of graphs exist.");
 }
 

@@ -4,6 +4,7 @@
 
 #include "bindings/convert.h"
 #include "bindings/creation.h"
+#include "runtime/autograd.h"
 
 namespace bolide::python {
 namespace {
@@ -124,7 +125,8 @@ bool is_column_major(const Tensor& t) {
 }
 // Why the memory of this tensor cannot be shown to one who asks like that; null: it can.
 const char* objection(const Tensor& t, int flags) {
-  if (t.requires_grad()) return "expected a tensor that does not require grad, got one that does; use detach()";
+  if (t.requires_grad() && grad_enabled())
+    return "expected a tensor that does not require grad, got one that does; use detach()";
   if (!t.device().is_cpu()) return "expected a tensor on the CPU, got one on a device; use cpu()";
   if (!format_of(t.dtype())) return "expected a dtype that buffers have, got bfloat16; use float()";
   if ((flags & PyBUF_WRITABLE) && t->storage->read_only)

@@ -62,11 +62,12 @@ Signature parse_signature(std::string_view rest) {
       s.positional = s.count;
       continue;
     }
-    if (part.ends_with("...")) s.variadic = s.count, part.remove_suffix(3);
-    const size_t equals = std::min(part.find('='), part.size());
-    s.names[s.count] = PyUnicode_InternFromString(std::string(part.substr(0, equals)).c_str());
-    s.defaults[s.count] = equals == part.size() ? nullptr : parse_default(part.substr(equals + 1));
-    s.text[s.count] = (s.positional == s.count ? mark : "") + std::string(part);
+    std::string text(part);
+    if (const size_t dots = text.find("..."); dots != std::string::npos) s.variadic = s.count, text.erase(dots, 3);
+    const size_t equals = std::min(text.find('='), text.size());
+    s.names[s.count] = PyUnicode_InternFromString(text.substr(0, equals).c_str());
+    s.defaults[s.count] = equals == text.size() ? nullptr : parse_default(std::string_view(text).substr(equals + 1));
+    s.text[s.count] = (s.positional == s.count ? mark : "") + text;
     s.count++;
     if (mark.empty()) s.positional = s.count;
   }
@@ -89,7 +90,10 @@ bool bind(const Signature& s, Bound& b, PyObject* self, PyObject* const* args, P
     return error("[%s] expected at most %d positional arguments, got %d.", s.positional - at, int(given));
   }
   for (Py_ssize_t i = 0; i < given; i++) b.slots[at++] = args[i];
-  auto fill = [&](int i) { return (b.slots[i] = s.defaults[i]) || (b.packed && i == s.variadic); };
+  auto fill = [&](int i) {
+    const bool packed = b.packed && i == s.variadic;
+    return (b.slots[i] = packed ? nullptr : s.defaults[i]) || packed;
+  };
   if (!keywords) [[likely]] {
     for (int i = at; i < s.count; i++)
       if (!fill(i)) return error("[%s] expected argument '%U', got none.", s.names[i]);

@@ -4,7 +4,7 @@
 //
 //   op<&mean>("mean", "input, dim=None, keepdim=False, *, dtype=None", "Mean over dim.")
 //
-// "*" stands before keyword-only arguments; "size..." also takes its ints one by one; " | " separates the
+// "*" stands before keyword-only arguments; "size..." also takes its ints one by one ("size...=()": none too); " | " separates the
 // overloads, one C++ function each, the first that fits is called. What a function returns becomes a Python
 // object by to_python; one that returns void gives back its first argument (in-place ops).
 #pragma once
@@ -27,7 +27,7 @@ inline constexpr int kMaxParameters = 10;
 struct Signature {  // one overload
   int count = 0, positional = 0, variadic = -1;
   PyObject *names[kMaxParameters], *defaults[kMaxParameters];  // default: null if required
-  std::string text[kMaxParameters];                            // as in a stub, without the type
+  std::string text[kMaxParameters];  // as in a stub, without the type
 };
 struct Bound {  // the arguments of one call, in the order of the signature
   PyObject* slots[kMaxParameters];
@@ -72,7 +72,7 @@ constexpr const char* result_name() {
 struct CallWithOut {
   PyObject* out = nullptr;  // null: there is none
   std::vector<PyObject*> arguments;
-  pybind11::object names;   // of the other keywords
+  pybind11::object names;  // of the other keywords
   pybind11::object of_out;  // its device, where the call takes it from there
 
   CallWithOut(PyObject* const* args, Py_ssize_t given, PyObject* keywords, bool creates);

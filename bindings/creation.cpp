@@ -103,6 +103,29 @@ Tensor new_tensor(const Tensor& t, PyObject* data, OptionalDType dtype, Optional
   return with_grad(tensor_from(data, o.dtype, o.device), requires_grad);
 }
 
+// PyTorch's older form of new_empty() and new_tensor(): ints are sizes, a sequence is data.
+Tensor new_of_data(const Tensor& t, PyObject* data, OptionalDevice device) {
+  const Options o = options_like(t, {}, device);
+  if (data == Py_None) return empty(Dims{0}, o);
+  if (is_tensor(data)) {
+    check(unwrap(data).dtype() == o.dtype, ErrorKind::Type, "new", str("a tensor of ", name_of(o.dtype)),
+          [&] { return describe(unwrap(data)); });
+    return alias(unwrap(data));
+  }
+  if (PyObject_HasAttrString(data, "untyped")) {  // a storage
+    const auto made = pybind11::reinterpret_steal<pybind11::object>(wrap(empty(Dims{0}, o)));
+    const auto shown =
+        pybind11::reinterpret_steal<pybind11::object>(checked(PyObject_CallMethod(made.ptr(), "set_", "O", data)));
+    return unwrap(shown.ptr());
+  }
+  if (PyLong_CheckExact(data) || Py_TYPE(data) == size_type) return empty(Convert<Dims>::get(data), o);
+  if (is_scalar(data) || PyUnicode_Check(data)) throw Mismatch{data, "sizes or a sequence of numbers"};
+  return tensor_from(data, o.dtype, o.device);
+}
+Tensor new_of_sizes(const Tensor& t, const Dims& size, OptionalDevice device) {
+  return empty(size, options_like(t, {}, device));
+}
+
 // ---- sequences -----------------------------------------------------------------------------------------------
 Tensor range(const Scalar& start, const Scalar& end, const Scalar& step, OptionalDType dtype, OptionalDevice device,
              bool requires_grad) {
@@ -111,16 +134,63 @@ Tensor range(const Scalar& start, const Scalar& end, const Scalar& step, Optiona
 Tensor range_to(const Scalar& end, OptionalDType dtype, OptionalDevice device, bool requires_grad) {
   return range(Scalar(0), end, Scalar(1), dtype, device, requires_grad);
 }
-Tensor line(double start, double end, int64_t steps, OptionalDType dtype, OptionalDevice device, bool requires_grad) {
-  return with_grad(linspace(start, end, steps, options_of(dtype, device)), requires_grad);
+// Both ends included. Of integers the ends and the step are cut, the number of elements is that of the fractions.
+Tensor closed_range(const Scalar& start, const Scalar& end, const Scalar& step, OptionalDType dtype,
+                    OptionalDevice device, bool requires_grad) {
+  for (const Scalar* s : {&start, &end, &step})
+    check(s->kind != Scalar::Complex, ErrorKind::Runtime, "range", "real numbers",
+          [] { return std::string("complex"); });
+  if (PyErr_WarnEx(PyExc_UserWarning, "range() is deprecated: arange(), which leaves the end out, takes its place", 1) <
+      0)
+    throw Raised{};
+  const double from = start.real, to_end = end.real, by = step.real;
+  check(std::isfinite(from) && std::isfinite(to_end) && !std::isnan(by), ErrorKind::Shape, "range", "finite numbers",
+        [&] { return str(from, " to ", to_end, " by ", by); });
+  check(by != 0, ErrorKind::Shape, "range", "a step that is not 0", [] { return std::string("0"); });
+  check((to_end - from) * by >= 0, ErrorKind::Shape, "range", "an end that the step leads to",
+        [&] { return str(from, " to ", to_end, " by ", by); });
+  const double count = std::floor((to_end - from) / by) + 1;
+  check(count < 0x1p62, ErrorKind::Shape, "range", "a number of elements that fits", [&] { return str(count); });
+  const Options o = options_of(dtype, device);
+  check(o.dtype != DType::Bool && !is_complex(o.dtype), ErrorKind::NotImplemented, "range", "a dtype of real numbers",
+        [&] { return std::string(name_of(o.dtype)); });
+  const bool whole = is_integer(o.dtype);
+  const Tensor places = arange(int64_t(0), int64_t(count), int64_t(1), whole ? DType::I64 : DType::F64, o.device);
+  const Tensor values = whole ? add(mul(places, int64_t(by)), int64_t(from)) : add(mul(places, by), from);
+  return with_grad(to(values, o.dtype), requires_grad);
 }
-// base to the powers that linspace() gives; in float64, so that whole powers are exact.
-Tensor powers(double start, double end, int64_t steps, double base, OptionalDType dtype, OptionalDevice device,
-              bool requires_grad) {
+
+// The dtype that linspace() and logspace() give: complex where an end is.
+DType dtype_between(const char* op, const Scalar& start, const Scalar& end, OptionalDType dtype) {
+  const bool complex = start.kind == Scalar::Complex || end.kind == Scalar::Complex;
+  const DType own = complex ? Scalar(0.0, 0.0).default_dtype() : default_dtype();
+  check(!complex || !dtype || is_complex(*dtype), ErrorKind::Runtime, op, "a complex dtype for complex ends",
+        [&] { return std::string(name_of(*dtype)); });
+  return dtype.value_or(own);
+}
+// In the widest dtype of its kind, so that whole powers are exact.
+Tensor points(const Scalar& start, const Scalar& end, int64_t steps, bool complex, Device device) {
+  const Options o = {DType::F64, device};
+  const Tensor real = linspace(start.real, end.real, steps, o);
+  if (!complex) return real;
+  return view_as_complex(stack(TensorList{real, linspace(start.imaginary, end.imaginary, steps, o)}, -1));
+}
+Tensor line(const Scalar& start, const Scalar& end, int64_t steps, OptionalDType dtype, OptionalDevice device,
+            bool requires_grad) {
+  const Options o = {dtype_between("linspace", start, end, dtype), device.value_or(Device{})};
+  return with_grad(is_complex(o.dtype) ? to(points(start, end, steps, true, o.device), o.dtype)
+                                       : linspace(start.real, end.real, steps, o),
+                   requires_grad);
+}
+// base to the powers that linspace() gives.
+Tensor powers(const Scalar& start, const Scalar& end, int64_t steps, double base, OptionalDType dtype,
+              OptionalDevice device, bool requires_grad) {
   check(steps >= 0, ErrorKind::Shape, "logspace", "steps of zero or more", [&] { return str(steps); });
-  if (dtype && is_integer(*dtype) && steps > 1) start = std::trunc(start), end = std::trunc(end);
-  const Tensor exponents = linspace(start, end, steps, {DType::F64, device.value_or(Device{})});
-  return with_grad(to(pow(base, exponents), dtype.value_or(default_dtype())), requires_grad);
+  const Options o = {dtype_between("logspace", start, end, dtype), device.value_or(Device{})};
+  const bool cut = is_integer(o.dtype) && steps > 1, complex = is_complex(o.dtype);
+  const Scalar first = cut ? Scalar(std::trunc(start.real)) : start, last = cut ? Scalar(std::trunc(end.real)) : end;
+  const Scalar root = complex ? Scalar(base, 0.0) : Scalar(base);
+  return with_grad(to(pow(root, points(first, last, steps, complex, o.device)), o.dtype), requires_grad);
 }
 Tensor number(const Scalar& s, OptionalDType dtype, OptionalDevice device, bool requires_grad) {
   return with_grad(full(Dims{}, s, options_of(dtype, device)), requires_grad);
@@ -187,12 +257,24 @@ std::vector<Op> creation_rows() {
                     "One value with this one's dtype and device.", kMethod),
       op<&new_tensor>("new_tensor", "input, data, *, dtype=None, device=None, requires_grad=False",
                       "tensor(data) with this one's dtype and device.", kMethod),
+      op<&new_of_data, &new_of_sizes>(
+          "new", "input, data=None, *, device=None | input, size..., *, device=None",
+          "An uninitialized tensor of these sizes (ints, or a Size) or one with the values of a sequence, with this "
+          "one's "
+          "dtype and device; of a tensor one on its memory.\n\nOlder than new_empty() and new_tensor(), which say more "
+          "clearly what is meant.\nReference: torch.Tensor.new.",
+          kMethod),
       op<&range_to, &range>(
           "arange",
           "end, *, dtype=None, device=None, requires_grad=False | "
           "start, end, step=1, *, dtype=None, device=None, requires_grad=False",
           "Numbers from start (0) up to, not including, end.\n\nInt64 unless one is a float. Raises: ValueError for a "
           "step of zero or in the wrong direction.\nExample: >>> bolide.arange(1, 10, 2)\nReference: torch.arange.",
+          kFunction),
+      op<&closed_range>(
+          "range", "start, end, step=1, *, dtype=None, device=None, requires_grad=False",
+          "Numbers from start to end, both included, of the default dtype unless given. Deprecated: arange() "
+          "is like Python's range().\n\nReference: torch.range.",
           kFunction),
       op<&line>("linspace", "start, end, steps, *, dtype=None, device=None, requires_grad=False",
                 "`steps` numbers from start to end, both included.\n\nReference: torch.linspace.", kFunction),

@@ -1,4 +1,6 @@
 // indexing.cpp - x[...] and x[...] = value: from Python's keys to the runtime's.
+#include <cmath>
+
 #include "bindings/creation.h"
 #include "bindings/elementwise.h"
 #include "bindings/operators.h"
@@ -96,7 +98,11 @@ int assign(PyObject* self, PyObject* key, PyObject* value) {
     Arg arg = Scalar();
     Tensor made;
     if (read_arg(value, arg, made)) {
-      if (!arg.tensor) arg = Arg(fitting("index_put_", arg.scalar, x.dtype()));
+      // A half that is too large becomes infinite here; in fill_() it is an error, as in PyTorch.
+      const bool half = x.dtype() == DType::F16 || x.dtype() == DType::BF16;
+      if (!arg.tensor && !half) arg = Arg(fitting("index_put_", arg.scalar, x.dtype()));
+      if (!arg.tensor && half && std::abs(arg.scalar.real) > 65504 && !arg.scalar.imaginary)
+        arg = Arg(item(to(full({}, Scalar(arg.scalar.real), {DType::F64, {}}), x.dtype())));
       if (key == Py_False) return 0;  // no element
       if (arg.tensor) index_put_(x, keys.span(), *arg.tensor);
       else index_put_(x, keys.span(), arg.scalar);

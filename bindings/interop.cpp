@@ -22,7 +22,8 @@ Tensor tensor_of_array(PyObject* array) {
   return share_buffer("from_numpy", array);
 }
 Tensor tensor_of_buffer(PyObject* buffer, DType dtype, int64_t count, int64_t offset, bool requires_grad) {
-  if (!PyObject_CheckBuffer(buffer)) throw Mismatch{buffer, "an object with a buffer"};
+  if (!PyObject_CheckBuffer(buffer))
+    raise(ErrorKind::Value, "frombuffer", "an object with a buffer", Py_TYPE(buffer)->tp_name);
   const py::object bytes = steal(PyMemoryView_FromObject(buffer));
   const Py_buffer& b = *PyMemoryView_GET_BUFFER(bytes.ptr());
   check(PyBuffer_IsContiguous(&b, 'C'), ErrorKind::Value, "frombuffer", "contiguous memory",
@@ -107,8 +108,9 @@ PyObject* to_bfloat16_array(const Tensor& t) {
   return array.attr("view")(dtype).release().ptr();
 }
 PyObject* to_numpy(const Tensor& x, bool force) {
+  const bool recording = grad_enabled();
   GradMode mode(false);
-  const Tensor t = force ? to(detach(x), {}, Device{}) : x;
+  const Tensor t = force ? to(detach(x), {}, Device{}) : recording ? x : detach(x);
   check(!t.requires_grad(), ErrorKind::Runtime, "numpy", "a tensor that does not require grad",
         [] { return std::string("one that does; use detach().numpy()"); });
   check(t.device().is_cpu(), ErrorKind::Type, "numpy", "a tensor on the CPU",

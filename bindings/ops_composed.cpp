@@ -5,6 +5,15 @@
 #include "bindings/forms.h"
 
 namespace bolide::python {
+
+Scalar end_of_range(DType dtype, bool high) {
+  if (is_float(dtype))
+    return Scalar(high ? std::numeric_limits<double>::infinity() : -std::numeric_limits<double>::infinity());
+  if (dtype == DType::U8) return Scalar(int64_t(high ? 255 : 0));
+  const int64_t top = int64_t((uint64_t(1) << (8 * item_size(dtype) - 1)) - 1);
+  return Scalar(high ? top : -top - 1);
+}
+
 namespace {
 
 Tensor where_both(const Arg& condition, const Arg& input, const Arg& other) {
@@ -104,17 +113,16 @@ Arg bound(const char* op, const Tensor& x, const Arg& b) {
   const DType dtype = promoted(both);
   return is_integer(dtype) ? Arg(fitting(op, b.scalar, dtype)) : b;
 }
-Tensor or_nan(const Tensor& chosen, const Arg& b) {  // a bound of NaN is the result
-  return is_floating(b) ? logical_or(Arg(chosen), Arg(ne(b, b))) : chosen;
-}
 Tensor clamp_min(const Tensor& x, const Arg& low) {
-  const Arg b = bound("clamp_min", x, low);
-  return where(Arg(or_nan(lt(x, b), b)), b, x);
+  const Arg both[] = {x, bound("clamp_min", x, low)};
+  const Arg args[] = {both[0], both[1], end_of_range(promoted(both), true)};
+  return elementwise(ElementwiseOp::clamp, args);
 }
 void clamp_min_(const Tensor& x, const Arg& low) { copy_(x, clamp_min(x, low)); }
 Tensor clamp_max(const Tensor& x, const Arg& high) {
-  const Arg b = bound("clamp_max", x, high);
-  return where(Arg(or_nan(gt(x, b), b)), b, x);
+  const Arg both[] = {x, bound("clamp_max", x, high)};
+  const Arg args[] = {both[0], end_of_range(promoted(both), false), both[1]};
+  return elementwise(ElementwiseOp::clamp, args);
 }
 void clamp_max_(const Tensor& x, const Arg& high) { copy_(x, clamp_max(x, high)); }
 

@@ -53,6 +53,11 @@ PyObject* type_of_tensor(const Tensor& x, PyObject* wanted, bool) {
     const std::string device = x.device().is_cpu() ? "" : "cuda.";
     return PyUnicode_FromString(("bolide." + device + kTypeNames[int(x.dtype())]).c_str());
   }
+  // FloatTensor and its kin are Python classes with a dtype.
+  if (PyType_Check(wanted) && PyObject_HasAttrString(wanted, "dtype")) {
+    const auto own = pybind11::reinterpret_steal<pybind11::object>(PyObject_GetAttrString(wanted, "dtype"));
+    if (const auto dtype = own ? dtype_of(own.ptr()) : std::nullopt) return wrap(to(x, *dtype, Device{}));
+  }
   if (!PyUnicode_Check(wanted)) return wrap(to(x, Convert<DType>::get(wanted)));
   const std::string_view text = Convert<std::string_view>::get(wanted);
   for (int t = 0; t < kDTypeCount; t++)
@@ -135,10 +140,6 @@ Tensor filled(const Tensor& x, const Arg& value) {
   const Tensor out = wants_grad({&x}) ? clone(x) : empty_like(x, x.dtype());
   fill_value(out, value);
   return out;
-}
-PyObject* untyped_storage(PyObject* x) {
-  static PyObject* make = PyObject_GetAttrString(checked(PyImport_ImportModule("bolide._C")), "_untyped_storage");
-  return PyObject_CallOneArg(checked(make), x);
 }
 bool is_view(const Tensor& x) { return bool(x->base); }
 bool is_set_to(const Tensor& x, const Tensor& other) {
@@ -267,7 +268,6 @@ std::vector<Op> copy_rows() {
       op<&has_float>("is_floating_point", "input", "Is the dtype a real floating-point one?"),
       op<&has_complex>("is_complex", "input", "Is the dtype a complex one?"),
       op<&has_sign>("is_signed", "input", "Can the dtype hold negative numbers?"),
-      op<&untyped_storage>("untyped_storage", "input", "The memory that it shares with its views.", kMethod),
       op<&is_view>("_is_view", "input", "Does it show the memory of another tensor, as autograd sees it?", kMethod),
       op<&is_set_to>("is_set_to", "input, tensor", "Same storage, offset, sizes and strides?", kMethod),
       op<&sum_to_size>("sum_to_size", "input, size...", "Summed over what was broadcast from these sizes.", kMethod),

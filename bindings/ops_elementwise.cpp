@@ -99,14 +99,6 @@ Tensor round_to(Inputs& in, int64_t decimals) {
   return decimals >= 0 ? div(Arg(rounded), Arg(factor)) : mul(Arg(rounded), Arg(factor));
 }
 
-// The bound that clamp does not have: the end of the range, in a kind of number that promotes nothing.
-Scalar end_of_range(DType dtype, bool high) {
-  if (is_float(dtype))
-    return Scalar(high ? std::numeric_limits<double>::infinity() : -std::numeric_limits<double>::infinity());
-  if (dtype == DType::U8) return Scalar(int64_t(high ? 255 : 0));
-  const int64_t top = int64_t((uint64_t(1) << (8 * item_size(dtype) - 1)) - 1);
-  return Scalar(high ? top : -top - 1);
-}
 void read_bounds(Inputs& in, const Bound& b) {
   read(in, 0, b.slots[0]);
   if (!in.args[0].tensor) throw Mismatch{b.slots[0], "Tensor"};

@@ -64,6 +64,7 @@ Tensor cross(const Tensor& a, const Tensor& b, std::optional<int64_t> dim) {
 Tensor scaled(const char* op, const Tensor& x, const Scalar& s) {
   if (s.kind <= Scalar::Int && s.integer == 1) return x;
   const bool whole = is_integer(x.dtype()) && s.kind == Scalar::Float;  // the number is taken in x's dtype
+  if (whole && !x.numel()) return x;
   return mul(x, whole ? Scalar(int64_t(fitting(op, s, x.dtype()).real)) : s);
 }
 Tensor sum_of(const char* op, const Tensor& x, const Tensor& product, const Scalar& beta, const Scalar& alpha) {

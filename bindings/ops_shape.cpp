@@ -12,7 +12,7 @@ Tensor broadcast_to(const Tensor& x, const Dims& size) { return expand(x, size);
 Tensor ravel(const Tensor& x) {  // contiguous, where reshape() may be a view with gaps
   if (x.is_contiguous()) return reshape(x, {-1});
   const Tensor y = view(contiguous(x), {-1});
-  y->base = {};
+  y->base = {}, y->view_kind = ViewKind::Normal;
   return y;
 }
 Tensor view_dims(const Tensor& x, const Dims& shape) { return view(x, shape); }
@@ -323,15 +323,15 @@ static std::vector<Op> joined_rows() {
                           kFunction),
       op<&joined<column_stack>>("column_stack", "tensors", "hstack() of columns.\n\nReference: torch.column_stack.",
                                 kFunction),
-      op<&atleast<1>>("atleast_1d", "tensors...", "With at least one dimension: views.\n\nReference: torch.atleast_1d.",
-                      kFunction),
-      op<&atleast<2>>("atleast_2d", "tensors...",
+      op<&atleast<1>>("atleast_1d", "tensors...=()",
+                      "With at least one dimension: views.\n\nReference: torch.atleast_1d.", kFunction),
+      op<&atleast<2>>("atleast_2d", "tensors...=()",
                       "With at least two dimensions: views.\n\nReference: torch.atleast_2d.", kFunction),
-      op<&atleast<3>>("atleast_3d", "tensors...",
+      op<&atleast<3>>("atleast_3d", "tensors...=()",
                       "With at least three dimensions: views.\n\nReference: torch.atleast_3d.", kFunction),
-      op<&block_diag_of>("block_diag", "tensors...",
+      op<&block_diag_of>("block_diag", "tensors...=()",
                          "A matrix of blocks along the diagonal.\n\nReference: torch.block_diag.", kFunction),
-      op<&broadcast_all>("broadcast_tensors", "tensors...",
+      op<&broadcast_all>("broadcast_tensors", "tensors...=()",
                          "All expanded to their common sizes: views.\n\nReference: torch.broadcast_tensors.",
                          kFunction),
       op<&mesh>("meshgrid", "tensors..., *, indexing='ij'",

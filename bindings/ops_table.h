@@ -45,6 +45,8 @@ struct Narrowed {
  private:
   Narrowed(const Arg& x, const Arg& y, DType dtype) : a(narrowed(x, dtype, made[0])), b(narrowed(y, dtype, made[1])) {}
 };
+// The bound that clamp does not have: the end of the range, in a kind of number that promotes nothing.
+Scalar end_of_range(DType dtype, bool high);
 Tensor signbit(const Tensor& x);  // also where a gradient depends on the sign of zero
 
 }  // namespace bolide::python

@@ -2,9 +2,15 @@
 #include <atomic>
 #include <cstring>
 
+#include <pybind11/pybind11.h>
+
 #include "bindings/ops_table.h"
+#include "runtime/autograd.h"
 
 namespace bolide::python {
+
+PyObject* make_object(PyTypeObject* type, Tensor&& t);  // tensor_type.cpp: of this tensor, which has none
+
 namespace {
 
 Tensor storage_bytes(const Tensor& t) {
@@ -30,7 +36,8 @@ PyObject* on_storage(PyObject* type, const Tensor& bytes, DType dtype, int64_t o
                      const Dims& strides) {
   if (!PyType_Check(type) || !PyType_IsSubtype(reinterpret_cast<PyTypeObject*>(type), tensor_type))
     throw Mismatch{type, "Tensor or a subclass of it"};
-  check(sizes.rank() == strides.rank() && offset >= 0, ErrorKind::Shape, "tensor", "as many strides as sizes",
+  check(offset >= 0, ErrorKind::Shape, "tensor", "an offset of zero or more", [&] { return str(offset); });
+  check(sizes.rank() == strides.rank(), ErrorKind::Shape, "tensor", "as many strides as sizes",
         [&] { return str(sizes.text(), " and ", strides.text()); });
   const int64_t n = checked_numel("tensor", sizes, dtype), room = bytes.numel() / item_size(dtype);
   int64_t last = offset;
@@ -68,16 +75,45 @@ void move_memory(const Tensor& t, const Tensor& bytes) {
   t->base = {}, t->view_kind = ViewKind::Normal;
 }
 
-PyObject* call_module(const char* module, const char* function, PyObject* self, PyObject* argument = nullptr) {
-  namespace py = pybind11;
-  const py::object f = py::module_::import(module).attr(function);
-  return checked(PyObject_CallFunctionObjArgs(f.ptr(), self, argument, nullptr));
+template <class... A>
+PyObject* call_module(const char* module, const char* function, A... arguments) {
+  const pybind11::object f = pybind11::module_::import(module).attr(function);
+  return checked(PyObject_CallFunctionObjArgs(f.ptr(), arguments..., nullptr));
 }
 PyObject* reduce_ex(PyObject* self, PyObject* protocol) {
   return call_module("bolide._pickling", "reduce_tensor", self, protocol);
 }
 PyObject* deep_copy(PyObject* self, PyObject* memo) {
   return call_module("bolide._pickling", "deepcopy_tensor", self, memo);
+}
+PyObject* untyped_storage(PyObject* self) { return call_module("bolide.storage", "_untyped_storage", self); }
+PyObject* typed_storage(PyObject* self) { return call_module("bolide.storage", "_typed_storage", self); }
+PyObject* storage_type(PyObject* self) { return call_module("bolide.storage", "_storage_type", self); }
+PyObject* set_to(PyObject* self, PyObject* source, PyObject* offset, PyObject* size, PyObject* stride) {
+  const auto shown = pybind11::reinterpret_steal<pybind11::object>(
+      call_module("bolide.storage", "_shown", self, source, offset, size, stride));
+  const Tensor &x = unwrap(self), &y = Convert<Tensor>::get(shown.ptr());
+  check_not_leaf("set_", x, false);
+  check(!grad_enabled() || !(x.requires_grad() || y.requires_grad()), ErrorKind::NotImplemented, "set_",
+        "tensors that do not require grad: it has no derivative", [&] { return describe(x.requires_grad() ? x : y); });
+  bump_version(x);  // for who saved what was there
+  set_data(x, y);
+  bump_version(x);
+  return Py_NewRef(self);
+}
+PyObject* apply_elements(PyObject* self, PyObject* function) {
+  return call_module("bolide._elements", "apply_", self, function);
+}
+PyObject* map_elements(PyObject* self, PyObject* other, PyObject* function) {
+  return call_module("bolide._elements", "map_", self, other, function);
+}
+PyObject* map_two(PyObject* self, PyObject* x, PyObject* y, PyObject* function) {
+  return call_module("bolide._elements", "map2_", self, x, y, function);
+}
+PyObject* as_subclass(const Tensor& x, PyObject* cls) {
+  if (!PyType_Check(cls) || !PyType_IsSubtype(reinterpret_cast<PyTypeObject*>(cls), tensor_type))
+    throw Mismatch{cls, "Tensor or a subclass of it"};
+  return make_object(reinterpret_cast<PyTypeObject*>(cls), as_strided(x, x.sizes(), x.strides(), x->offset));
 }
 PyObject* share_memory(PyObject* self) { return call_module("bolide.multiprocessing", "share_memory", self); }
 PyObject* is_shared(PyObject* self) { return call_module("bolide.multiprocessing", "is_shared", self); }
@@ -96,6 +132,35 @@ std::vector<Op> pickling_rows() {
       op<&move_memory>("_move_memory", "input, bytes",
                        "Puts a tensor that alone uses its storage on another, that has a copy of it.", kFunction),
       op<&has_storage_alone>("_has_storage_alone", "input", "Does no other tensor use its storage?", kFunction),
+      op<&untyped_storage>("untyped_storage", "input",
+                           "The memory that it shares with its views, as bytes.\n\nReference: "
+                           "torch.Tensor.untyped_storage.",
+                           kMethod),
+      op<&typed_storage>("storage", "input",
+                         "The memory that it shares with its views, as numbers of its dtype.\n\nReference: "
+                         "torch.Tensor.storage.",
+                         kMethod),
+      op<&storage_type>("storage_type", "input", "The type of its storage(), as bolide.FloatStorage.", kMethod),
+      op<&set_to>(
+          "set_", "input, source=None, storage_offset=None, size=None, stride=None",
+          "Takes the storage, offset, sizes and strides of another tensor, or shows a storage (all of it unless "
+          "told); without a source it becomes empty.\n\nRaises: TypeError or RuntimeError for another dtype or "
+          "device; ShapeError where the storage is too small.\nExample: >>> x.set_(y.untyped_storage(), 1, (2,))\n"
+          "Reference: torch.Tensor.set_.",
+          kMethod),
+      op<&apply_elements>("apply_", "input, callable",
+                          "Puts what a Python function gives for each element in its place; on the CPU, slow.\n\n"
+                          "Reference: torch.Tensor.apply_.",
+                          kMethod),
+      op<&map_elements>("map_", "input, tensor, callable",
+                        "Likewise with a function of this element and that of another tensor, which broadcasts.\n\n"
+                        "Reference: torch.Tensor.map_.",
+                        kMethod),
+      op<&map_two>("map2_", "input, x, y, callable", "Likewise with two other tensors.", kMethod),
+      op<&as_subclass>("as_subclass", "input, cls",
+                       "A tensor of this subclass of Tensor on the same memory, part of the graph.\n\n"
+                       "Reference: torch.Tensor.as_subclass.",
+                       kMethod),
       op<&share_memory>("share_memory_", "input",
                         "Moves its memory to where other processes can see it, and returns it (bolide.multiprocessing)."
                         "\n\nRaises: BolideError if views or a graph use the memory too.\nReference: "

@@ -55,11 +55,17 @@ PyObject* real_part(PyObject* self, void*) {
 PyObject* imaginary_part(PyObject* self, void*) {
   return guarded("imag", [&] { return wrap(imag(unwrap(self))); });
 }
+int put(const Tensor& part, PyObject* value) {
+  if (!value) throw Mismatch{value, "Tensor or number"};
+  if (is_scalar(value)) fill_(part, Convert<Scalar>::get(value));
+  else copy_(part, Convert<Tensor>::get(value));
+  return 0;
+}
 int set_real_part(PyObject* self, PyObject* value, void*) {
-  return guarded_int("real", [&] { return copy_(real(unwrap(self)), Convert<Tensor>::get(value)), 0; });
+  return guarded_int("real", [&] { return put(real(unwrap(self)), value); });
 }
 int set_imaginary_part(PyObject* self, PyObject* value, void*) {
-  return guarded_int("imag", [&] { return copy_(imag(unwrap(self)), Convert<Tensor>::get(value)), 0; });
+  return guarded_int("imag", [&] { return put(imag(unwrap(self)), value); });
 }
 // Conjugate transposes; of real numbers that is the transpose.
 PyObject* adjoint_matrix(PyObject* self, void*) {
@@ -165,6 +171,7 @@ const std::vector<Property>& tensor_properties() {
       {"is_cuda", is_cuda, nullptr, "bool", "Is it on a CUDA device?"},
       {"is_cpu", is_cpu, nullptr, "bool", "Is it on the CPU?"},
       {"is_sparse", no, nullptr, "bool", "Never: every tensor is strided."},
+      {"is_mkldnn", no, nullptr, "bool", "Never."},
       {"is_quantized", no, nullptr, "bool", "Never."},
       {"is_meta", no, nullptr, "bool", "Never: every tensor has memory."},
       {"layout", layout, nullptr, "Any", "bolide.strided."},

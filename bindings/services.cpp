@@ -233,23 +233,6 @@ std::optional<MemoryFormat> memory_format_of(PyObject* o) {
   return std::nullopt;
 }
 
-// What a tensor and its views share: untyped_storage().
-void add_storage(py::module_& m) {
-  using Handle = Ref<Storage>;
-  struct Shared {
-    Handle storage;
-  };
-  py::class_<Shared>(m, "UntypedStorage", "The bytes that a tensor and its views share.")
-      .def("data_ptr", [](const Shared& s) { return reinterpret_cast<uintptr_t>(s.storage->data); })
-      .def("nbytes", [](const Shared& s) { return s.storage->bytes; })
-      .def("size", [](const Shared& s) { return s.storage->bytes; })
-      .def("__len__", [](const Shared& s) { return s.storage->bytes; })
-      .def_property_readonly("device", [](const Shared& s) {
-        return py::reinterpret_steal<py::object>(device_to_python(s.storage->device));
-      });
-  m.def("_untyped_storage", [](const Tensor& t) { return Shared{t->storage}; });
-}
-
 // Where packages lie, for the library that LAPACK comes from: it is looked for when it is needed.
 static void tell_folders() {
   std::string folders;
@@ -262,7 +245,6 @@ static void tell_folders() {
 }
 
 void add_services(py::module_& m) {
-  add_storage(m);
   tell_folders();
   set_warning_hook([](const char* text) {
     if (PyErr_WarnEx(PyExc_UserWarning, text, 1) < 0) throw Raised{};  // warnings may be errors

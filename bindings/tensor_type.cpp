@@ -74,7 +74,9 @@ int visit_history(const Tensor& t, visitproc visit, void* arg) {
 int traverse(PyObject* self, visitproc visit, void* arg) {
   Py_VISIT(Py_TYPE(self));
   Object* o = object_of(self);
-  Py_VISIT(o->dict);
+  // What C++ holds too keeps its attributes, also where they lead back to it.
+  const bool ours = !o->tensor || o->tensor->owns_python || o->tensor->references.load(std::memory_order_relaxed) == 1;
+  if (ours) Py_VISIT(o->dict);
   if (o->hooks && o->tensor)
     for (auto& hook : *o->hooks)
       if (hook->is_owned_by(o->tensor)) Py_VISIT(hook->function);
@@ -164,14 +166,14 @@ PyObject* revive(TensorImpl* impl) {
   return self;                                               // and the tensor's reference becomes the caller's
 }
 
-PyObject* make_instance(PyTypeObject* type, const Tensor& t) {
-  Tensor shared = alias(t);
+PyObject* make_object(PyTypeObject* type, Tensor&& t) {
   PyObject* self = type->tp_alloc(type, 0);
   if (!self) throw Raised{};
-  fill(object_of(self), std::move(shared));
+  fill(object_of(self), std::move(t));
   if (type == tensor_type) PyObject_GC_UnTrack(self);
   return self;
 }
+PyObject* make_instance(PyTypeObject* type, const Tensor& t) { return make_object(type, alias(t)); }
 
 PyObject* get_dict(PyObject* self, void* closure) {
   track(self);

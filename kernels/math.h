@@ -377,9 +377,10 @@ BOLIDE_FN X mish_slope(X x) {
   X t = tanh(softplus(x));
   return t + x * (1 - t * t) * sigmoid(x);
 }
-template <Numeric X>  // of the gradient, at a maximum of a and b or at a minimum of -a and -b
+template <
+    Numeric X>  // of the gradient, at a maximum of a and b or at a minimum of -a and -b: at NaN all, as in PyTorch
 BOLIDE_FN X share(X a, X b) {
-  return select(a > b, X(1), select(a == b, X(0.5), X(0)));
+  return select(a < b, X(0), select(a == b, X(0.5), X(1)));
 }
 template <Numeric X>
 BOLIDE_FN X pow_slope(X a, X b) {

@@ -247,6 +247,9 @@ BOLIDE_API void remove_hook(const Tensor& t, uint64_t id);
 BOLIDE_API uint64_t add_post_accumulate_hook(const Tensor& t, std::function<void(const Tensor&)> hook);
 BOLIDE_API void remove_post_accumulate_hook(const Tensor& t, uint64_t id);
 BOLIDE_API int64_t live_nodes();
+// The number of the backward that this thread is in, counted from 1; 0 outside. Does a gradient come to the node in it?
+BOLIDE_API int64_t current_run();
+BOLIDE_API bool current_run_reaches(const Ref<Node>& node);
 BOLIDE_API Tensor accumulated_leaf(Node& accumulator);  // unset where it has gone
 
 // Does some input want a gradient, here and now?

@@ -4,6 +4,7 @@
 #include "runtime/autograd.h"
 #include "runtime/backend.h"
 #include "runtime/ops.h"
+#include "runtime/strided.h"
 
 namespace bolide {
 namespace {
@@ -78,7 +79,7 @@ namespace {
 
 Dims strides_like(const Tensor& x, MemoryFormat format) {
   if (format != MemoryFormat::preserve) return strides_in("to", x.sizes(), format);
-  return is_dense(x.sizes(), x.strides()) ? x.strides() : x.sizes().contiguous_strides();
+  return is_dense(x.sizes(), x.strides()) ? x.strides() : dense_strides(x.sizes(), x.strides());
 }
 
 }  // namespace

@@ -4,6 +4,7 @@
 // what the devices' log and tan differ. To add a distribution: a function here, a row in bindings/random.cpp, a test
 // against its distribution function in tests/python/test_random.py.
 #include <algorithm>
+#include <bit>
 #include <cmath>
 #include <numeric>
 
@@ -35,7 +36,7 @@ void fill(const char* op, const Tensor& self, const Make& make) {
   copy_(self, values);
 }
 
-// The numbers that random_ may be asked for: those that the dtype holds exactly.
+// The whole numbers from 0 on (or their opposites) that the dtype holds without a gap.
 struct Range {
   int64_t low, high;
 };
@@ -53,6 +54,19 @@ Range range_of(DType dtype) {
     default: return {INT64_MIN, INT64_MAX};
   }
 }
+// All whole numbers between the smallest and the largest one.
+Range widest(DType dtype) {
+  if (dtype == DType::F16) return {-65504, 65504};
+  return is_float(dtype) ? Range{INT64_MIN, INT64_MAX} : range_of(dtype);
+}
+// The nearest number below that the dtype holds: the number less what its digits have no room for.
+int64_t rounded_down(int64_t v, const Range& exact) {
+  const uint64_t size = v < 0 ? -uint64_t(v) : uint64_t(v), most = uint64_t(exact.high);
+  if (size <= most) return v;
+  const int spare = std::bit_width(size) - (std::bit_width(most) - 1);
+  return int64_t(uint64_t(v >> spare) << spare);
+}
+int64_t rounded_up(int64_t v, const Range& exact) { return v == INT64_MIN ? v : -rounded_down(-v, exact); }
 
 }  // namespace
 
@@ -86,13 +100,21 @@ void log_normal_(const Tensor& self, double mean, double std) {
 }
 
 void random_(const Tensor& self, std::optional<int64_t> from, std::optional<int64_t> to) {
-  const Range range = range_of(self.dtype());
-  const int64_t low = from.value_or(0), last = to ? *to - 1 : range.high;
-  if (to || from) {
-    check(!to || low < *to, ErrorKind::Shape, "random_", "from below to", [&] { return str(low, " and ", *to); });
-    check(low >= range.low && last <= range.high, ErrorKind::Shape, "random_",
-          str("bounds within [", range.low, ", ", range.high, "] for ", name_of(self.dtype())),
-          [&] { return str(low, " and ", last); });
+  check(!is_complex(self.dtype()), ErrorKind::NotImplemented, "random_", "a real dtype",
+        [&] { return describe(self); });
+  const Range exact = range_of(self.dtype()), most = widest(self.dtype());
+  int64_t low = from.value_or(0), last = exact.high;
+  if (to) {
+    check(low < *to, ErrorKind::Shape, "random_", "from below to", [&] { return str(low, " and ", *to); });
+    last = *to - 1;
+  }
+  check(low >= most.low && last <= most.high && low <= last, ErrorKind::Shape, "random_",
+        str("bounds within [", most.low, ", ", most.high, "] for ", name_of(self.dtype())),
+        [&] { return str(low, " and ", last); });
+  if (low < exact.low || last > exact.high) {
+    warn(str("[random_] expected bounds within [", exact.low, ", ", exact.high, "] for ", name_of(self.dtype()),
+             ", got ", low, " and ", last, ": only some of these numbers are among its own."));
+    low = rounded_up(low, exact), last = rounded_down(last, exact);
   }
   fill("random_", self, [&] { return randint_up_to(low, last, self.sizes(), {DType::I64, self.device()}); });
 }

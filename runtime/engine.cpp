@@ -3,6 +3,7 @@
 // Nodes wait in a map ordered by sequence number, the latest first: a node's consumers were made after it, so
 // when its turn comes all its gradients have arrived, and the order of additions is the same on every run. The
 // map belongs to the run, so runs may nest (a hook may call backward) and share graphs across threads.
+#include <atomic>
 #include <map>
 #include <unordered_map>
 #include <unordered_set>
@@ -76,6 +77,7 @@ class Run {
 
   void go() {
     GradMode mode(options_.create_graph);
+    const Here here(this);
     while (!pending_.empty()) {
       check_interrupt();
       Pending next = std::move(pending_.begin()->second);
@@ -84,7 +86,33 @@ class Run {
     }
   }
 
+  // The run that this thread is in, or null.
+  static Run* current() { return current_; }
+  int64_t number() const { return number_; }
+  // Will the node get a gradient in this run, or did it?
+  bool reaches(Node* node) {
+    if (reached_.empty()) {
+      std::vector<Node*> stack;
+      for (auto& root : roots_) stack.push_back(root.get());
+      while (!stack.empty()) {
+        Node* next = stack.back();
+        stack.pop_back();
+        if (!next || !reached_.insert(next).second) continue;
+        for (int i = 0; i < next->edges(); i++) stack.push_back(next->edge(i).node.get());
+      }
+    }
+    return reached_.count(node) && (!restricted_ || parts_.count(node));
+  }
+
  private:
+  struct Here {  // runs nest: a hook may call backward
+    Run* before;
+    explicit Here(Run* now) : before(std::exchange(current_, now)) {}
+    ~Here() { current_ = before; }
+  };
+  static inline thread_local Run* current_ = nullptr;
+  static inline std::atomic<int64_t> runs_{0};
+
   void step(Pending& p) {
     Node& node = *p.node;
     const Part* part = nullptr;
@@ -197,6 +225,8 @@ class Run {
     std::vector<Target> targets;
   };
   const BackwardOptions options_;
+  const int64_t number_ = ++runs_;
+  std::unordered_set<Node*> reached_;  // made when it is asked for
   std::map<Key, Pending, std::greater<Key>, CachedAllocator<std::pair<const Key, Pending>>> pending_;
   std::vector<Ref<Node>> roots_;
   bool restricted_ = false;
@@ -222,6 +252,9 @@ std::vector<Edge> edges_of(std::span<const Tensor> inputs) {
 }
 
 }  // namespace
+
+int64_t current_run() { return Run::current() ? Run::current()->number() : 0; }
+bool current_run_reaches(const Ref<Node>& node) { return Run::current() && Run::current()->reaches(node.get()); }
 
 void backward(std::span<const Tensor> outputs, std::span<const Tensor> gradients, BackwardOptions options,
               std::span<const Tensor> inputs) {

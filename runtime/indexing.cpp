@@ -141,11 +141,13 @@ Tensor index(const Tensor& x, std::span<const Key> keys) {
 void index_put_(const Tensor& x, std::span<const Key> keys, const Tensor& value, bool accumulate) {
   const Resolved r = resolve(x, keys);
   const Tensor source = value.device() == x.device() ? value : to(value, {}, x.device());
-  // One element through masks alone is taken as a number, which has to fit.
+  // One element through one mask is taken as a number, which has to fit.
+  auto is_index = [](const Key& k) { return k.kind == Key::Index; };
   if (r.has_tensor && value.numel() == 1 && value.dtype() != x.dtype() && value.device().is_cpu() &&
-      std::all_of(keys.begin(), keys.end(),
-                  [](const Key& k) { return k.kind == Key::Index && is_mask(k.index) && k.index.rank(); }))
-    fitting("index_put_", item(value), x.dtype());
+      std::count_if(keys.begin(), keys.end(), is_index) == 1) {
+    const Tensor& mask = std::find_if(keys.begin(), keys.end(), is_index)->index;
+    if (is_mask(mask) && mask.rank()) fitting("index_put_", item(value), x.dtype());
+  }
   if (r.has_tensor) return put_selected("index_put_", r.view, r.selection, source, accumulate);
   Tensor given = accumulate ? add(r.view, source) : source;
   while (given.rank() > r.view.rank() && given.size(0) == 1) given = squeeze(given, Dims{0});

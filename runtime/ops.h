@@ -151,6 +151,7 @@ BOLIDE_API void write_out(const char* op, const Tensor& out, const Tensor& resul
 BOLIDE_API void resize_(const Tensor& x, const Dims& sizes);
 // Where warnings go, set once by the bindings.
 BOLIDE_API void set_warning_hook(void (*warn)(const char* text));
+BOLIDE_API void warn(const std::string& text);
 
 // ---- views (views.cpp, parts.cpp) ---------------------------------------------------------------------------------------
 BOLIDE_API Tensor view(const Tensor& x, const Dims& sizes);         // one -1 is inferred; raises if not possible

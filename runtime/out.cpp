@@ -17,6 +17,9 @@ void set_sizes(const Tensor& x, const Dims& sizes, int64_t numel) {
 }  // namespace
 
 void set_warning_hook(void (*warn)(const char*)) { g_warn = warn; }
+void warn(const std::string& text) {
+  if (g_warn) g_warn(text.c_str());
+}
 
 void resize_(const Tensor& x, const Dims& sizes) {
   check(!x.requires_grad(), ErrorKind::Runtime, "resize_", "a tensor that does not require grad",
@@ -29,7 +32,8 @@ void resize_(const Tensor& x, const Dims& sizes) {
     check_not_read_only("resize_", x);
     const Tensor larger = empty({x->offset + n}, {x.dtype(), x.device()});
     copy_values(view_of(larger, {room}, {1}, 0), view_of(x, {room}, {1}, 0));
-    x->storage = larger->storage, x->base = {};
+    larger->storage->version = x->storage->version.load();
+    x->storage = larger->storage, x->base = {}, x->view_kind = ViewKind::Normal;
     x->data = x->storage->data + x->offset * item;
   }
   set_sizes(x, sizes, n);
@@ -49,10 +53,9 @@ void check_out(const char* op, const Tensor& out, const Dims& sizes, DType dtype
   if (out->inference) check_inplace(op, out);
   else check_writable(op, out);
   if (out.sizes() != sizes) {
-    if (out.numel() && g_warn)
-      g_warn(str("[", op, "] expected out= of sizes ", sizes.text(), ", got ", out.sizes().text(),
-                 ": it was resized. Give an empty tensor, or call out.resize_(0) before.")
-                 .c_str());
+    if (out.numel())
+      warn(str("[", op, "] expected out= of sizes ", sizes.text(), ", got ", out.sizes().text(),
+               ": it was resized. Give an empty tensor, or call out.resize_(0) before."));
     resize_(out, sizes);
   }
 }

@@ -4,16 +4,14 @@
 #include <algorithm>
 #include <array>
 
+#include "runtime/view_support.h"
+
 namespace bolide {
 
 namespace {
 
 // A copy with these sizes that is no view, though it was reshaped.
-Tensor copied(const Tensor& x, const Dims& sizes) {
-  const Tensor y = reshape(contiguous(clone(x)), sizes);
-  y->base = {};
-  return y;
-}
+Tensor copied(const Tensor& x, const Dims& sizes) { return as_own(reshape(contiguous(clone(x)), sizes)); }
 
 }  // namespace
 
@@ -81,11 +79,7 @@ Tensor repeat_interleave(const Tensor& x, const Tensor& repeats, std::optional<i
 }
 
 Tensor roll(const Tensor& x, const Dims& shifts, const Dims& dims) {
-  if (dims.empty() && shifts.rank() == 1) {
-    const Tensor y = view(roll(reshape(x, {-1}), shifts, {0}), x.sizes());
-    y->base = {};
-    return y;
-  }
+  if (dims.empty() && shifts.rank() == 1) return as_own(view(roll(reshape(x, {-1}), shifts, {0}), x.sizes()));
   check(shifts.rank() == dims.rank() && !shifts.empty(), ErrorKind::Shape, "roll", "as many shifts as dims",
         [&] { return str(shifts.text(), " and ", dims.text()); });
   Tensor y = x;
@@ -107,9 +101,7 @@ Tensor rot90(const Tensor& x, int64_t k, const Dims& dims) {
   check(a != b, ErrorKind::Shape, "rot90", "two different dims", [&] { return dims.text(); });
   if ((k & 3) == 0) return contiguous(clone(x));
   if ((k & 3) == 2) return flip(x, {a, b});
-  const Tensor y = transpose(flip(x, {(k & 3) == 1 ? b : a}), a, b);
-  y->base = {};
-  return y;
+  return as_own(transpose(flip(x, {(k & 3) == 1 ? b : a}), a, b));
 }
 
 // ---- diagonals, triangles ------------------------------------------------------------------------------------
@@ -182,7 +174,7 @@ Tensor column_stack(std::span<const Tensor> tensors) {
 }
 
 Tensor block_diag(std::span<const Tensor> tensors) {
-  check(!tensors.empty(), ErrorKind::Shape, "block_diag", "at least one tensor", [] { return std::string("none"); });
+  if (tensors.empty()) return empty({1, 0}, {default_dtype(), {}});  // as PyTorch has it
   const TensorList blocks = all_at_least(tensors, 2);
   int64_t rows = 0, columns = 0;
   DType dtype = blocks[0].dtype();

@@ -18,8 +18,10 @@ struct Plan {
 Plan make_plan(const char* op, const Tensor& x, const OptionalDims& dims, bool keepdim) {
   Plan p;
   if (dims && dims->rank() > 0) {
-    for (int64_t d : *dims) {
-      const uint64_t bit = uint64_t(1) << wrap_dim(op, d, x.rank());
+    Dims wrapped = *dims;  // all of them before any is found to come twice
+    for (int i = 0; i < wrapped.rank(); i++) wrapped[i] = wrap_dim(op, wrapped[i], x.rank());
+    for (int64_t d : wrapped) {
+      const uint64_t bit = uint64_t(1) << d;
       check(!(p.reduced & bit), ErrorKind::Runtime, op, "every dimension once", [&] { return dims->text(); });
       p.reduced |= bit;
     }
@@ -59,9 +61,10 @@ struct GradientInputs {
   OptionalDims dims;
 };
 Value mean(const Value& x, const OptionalDims& dims, bool keepdim) { return bolide::mean(x.tensor(), dims, keepdim); }
-// Equal elements share the gradient of the largest.
+// Equal elements share the gradient of the largest; where there are NaN, which win, those do.
 Value shared(const Value& x, const Value& y, const OptionalDims& dims) {
-  const Tensor mask = to(eq(x.tensor(), y.tensor()), x.tensor().dtype());
+  const Tensor chosen = logical_or(eq(x.tensor(), y.tensor()), ne(x.tensor(), x.tensor()));
+  const Tensor mask = to(chosen, x.tensor().dtype());
   return Value(div(mask, sum(mask, dims, true)));
 }
 // The product of all elements but each: by division where there is no zero.
@@ -84,12 +87,20 @@ constexpr Formula kFormulas[] = {
   },
 #include "kernels/reduce.def"
 };
-// Does the formula read x or y? sum and mean do not, and keep nothing.
-constexpr bool kReadsInput[] = {
+// Does the formula read x, and y? What it does not is not kept, and may change.
+constexpr bool names(std::string_view formula, char name) {
+  auto goes_on = [&](size_t i) { return i < formula.size() && (formula[i] == '_' || (formula[i] | 32) >= 'a'); };
+  for (size_t i = 0; i < formula.size(); i++)
+    if (formula[i] == name && !goes_on(i - 1) && !goes_on(i + 1)) return true;
+  return false;
+}
+constexpr bool kReads[][2] = {
 #define REDUCE(set, rule, empty, name, shift, start, add, merge, end, slope, doc) \
-  std::string_view(#slope).find('x') != std::string_view::npos,
+  {names(#slope, 'x'), names(#slope, 'y')},
 #include "kernels/reduce.def"
 };
+static_assert(kReads[int(ReductionOp::amax)][1] && !kReads[int(ReductionOp::var)][1] &&
+              !kReads[int(ReductionOp::sum)][0]);
 
 DType result_dtype(const ReductionInfo& info, DType dtype) {
   switch (info.result) {
@@ -112,7 +123,7 @@ Tensor reduce(ReductionOp op, const Tensor& input, const OptionalDims& dims, boo
     raise(ErrorKind::DType, info.name, info.result == Result::floating ? "a floating-point dtype" : "a number dtype",
           name_of(x.dtype()), info.result == Result::floating ? "Give it a dtype, or convert the tensor." : "");
   const Plan p = make_plan(info.name, x, dims, keepdim);
-  if (p.n == 0 && info.empty == Empty::raises && p.sizes.product() > 0)
+  if (p.n == 0 && info.empty == Empty::raises)
     raise(dims && dims->rank() ? ErrorKind::Index : ErrorKind::Shape, info.name, "at least one element to reduce",
           describe(x));
   Tensor y = empty(p.sizes, {result, x.device()});
@@ -120,11 +131,11 @@ Tensor reduce(ReductionOp op, const Tensor& input, const OptionalDims& dims, boo
   const Compute compute = info.result == Result::sum ? compute_type(result) : compute_type(x.dtype());
   run_kernel(info.name, op, x, p, compute, parameter, y);
   if (!info.differentiable || !is_differentiable(result)) return y;
-  const bool reads = kReadsInput[int(op)];
+  const bool reads_x = kReads[int(op)][0], reads_y = kReads[int(op)][1];
   record(info.name, y, {&x}, [&] {
     return [op, kept = p.kept, from = x.sizes(), dims = p.dims, n = double(p.n), parameter,
-            saved = reads ? Saved(x) : Saved(),
-            result = reads ? Saved::output(y) : Saved()](const Tensor& g, Grads& grads) {
+            saved = reads_x ? Saved(x) : Saved(),
+            result = reads_y ? Saved::output(y) : Saved()](const Tensor& g, Grads& grads) {
       const Tensor x = saved.get(), y = result.get(grads.node());
       const GradientInputs in{
           Value(reshape(g, kept)), x ? Value(x) : Value(0.0), y ? Value(reshape(y, kept)) : Value(0.0), n, parameter,

@@ -13,6 +13,9 @@ struct Geometry {
   Geometry in_reals() const;  // complex numbers as pairs, in one more dimension
 };
 
+// Strides without gaps for a copy, the dimensions in the order that these have them in; expanded ones stay where they are.
+Dims dense_strides(const Dims& sizes, const Dims& strides);
+
 // x has base's sizes: the elements that the view shows, with the view's sizes. Differentiable, also
 // where one of base and view is complex and the other real.
 BOLIDE_API Tensor strided_gather(const Tensor& x, const Geometry& base, const Geometry& view);

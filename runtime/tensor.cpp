@@ -1,6 +1,7 @@
 // tensor.cpp - storage, tensors without values, and the checks that ops share.
 #include "runtime/tensor.h"
 
+#include <algorithm>
 #include <cstring>
 #include <numeric>
 
@@ -8,6 +9,7 @@
 #include "runtime/backend.h"
 #include "runtime/late_release.h"
 #include "runtime/overlap.h"
+#include "runtime/strided.h"
 
 namespace bolide {
 
@@ -141,11 +143,34 @@ Tensor empty_strided(const Dims& sizes, const Dims& strides, Options o) {
   return t;
 }
 
+Dims dense_strides(const Dims& sizes, const Dims& strides) {
+  Dims order;
+  for (int d = sizes.rank(); d-- > 0;) order.push_back(d);  // the innermost first
+  // Above 0: a belongs further out than b; 0: either may. This and the sorting are PyTorch's, for its strides.
+  auto compare = [&](int64_t a, int64_t b) {
+    const int64_t x = strides[int(a)], y = strides[int(b)];
+    if (!x || !y) return 0;
+    return x != y ? (x > y ? 1 : -1) : int(sizes[int(a)] > sizes[int(b)]);
+  };
+  for (int i = 1; i < order.rank(); i++)
+    for (int at = i, other = i - 1; other >= 0; other--) {
+      const int place = compare(order[other], order[at]);
+      if (place < 0) break;
+      if (place > 0) std::swap(order[other], order[at]), at = other;
+    }
+  Dims dense(sizes.rank());
+  int64_t step = 1;
+  for (int i = 0; i < order.rank(); i++)
+    dense[int(order[i])] = step, step *= std::max<int64_t>(sizes[int(order[i])], 1);
+  return dense;
+}
+
 Tensor empty_like(const Tensor& t, DType dtype) {
   if (t.is_contiguous() && item_size(dtype) <= t.item_size()) [[likely]]  // sizes known to be right
     return make_empty(t.sizes(), t.numel(), dtype, t.device());
-  if (t.is_contiguous() || !is_dense(t.sizes(), t.strides())) return empty(t.sizes(), {dtype, t.device()});
-  return empty_strided(t.sizes(), t.strides(), {dtype, t.device()});
+  if (t.is_contiguous()) return empty(t.sizes(), {dtype, t.device()});
+  if (is_dense(t.sizes(), t.strides())) return empty_strided(t.sizes(), t.strides(), {dtype, t.device()});
+  return empty_strided(t.sizes(), dense_strides(t.sizes(), t.strides()), {dtype, t.device()});
 }
 Tensor empty_like(const Tensor& t) { return empty_like(t, t.dtype()); }
 

@@ -26,7 +26,7 @@ _LAZY = {
         (
             *("BFloat16Tensor", "BoolTensor", "ByteTensor", "CharTensor", "DoubleTensor"),
             *("FloatTensor", "HalfTensor", "IntTensor", "LongTensor", "ShortTensor"),
-            *("is_storage", "typename"),
+            "typename",
         ),
         "bolide._type_names",
     ),
@@ -52,6 +52,15 @@ _LAZY = {
         ("bartlett_window", "blackman_window", "hamming_window", "hann_window", "kaiser_window"),
         "bolide.signal.windows",
     ),
+    **dict.fromkeys(
+        (
+            *("BFloat16Storage", "BoolStorage", "ByteStorage", "CharStorage"),
+            *("ComplexDoubleStorage", "ComplexFloatStorage", "DoubleStorage", "FloatStorage"),
+            *("HalfStorage", "IntStorage", "LongStorage", "ShortStorage"),
+            *("TypedStorage", "UntypedStorage", "is_storage"),
+        ),
+        "bolide.storage",
+    ),
     "array_api": None,
     "autograd": None,
     "chain_matmul": "bolide._products",
@@ -74,6 +83,7 @@ _LAZY = {
     "set_printoptions": "bolide._printing",
     "signal": None,
     "special": None,
+    "storage": None,
     "tensordot": "bolide._products",
     "utils": None,
     "vander": "bolide._products",

@@ -53,11 +53,3 @@ def typename(obj):
     named = obj if hasattr(obj, "__qualname__") else type(obj)
     module = getattr(named, "__module__", None)
     return named.__qualname__ if module in (None, "builtins") else f"{module}.{named.__qualname__}"
-
-
-def is_storage(obj):
-    """Is it a storage? Never: bolide shows none.
-
-    Reference: torch.is_storage.
-    """
-    return False

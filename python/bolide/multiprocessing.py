@@ -17,7 +17,7 @@ from multiprocessing import *  # noqa: F403
 from multiprocessing.reduction import DupFd, ForkingPickler
 
 from bolide import _C
-from bolide._pickling import Storage
+from bolide.storage import UntypedStorage
 
 __all__ = ["is_shared", "share_memory"]
 
@@ -93,7 +93,7 @@ def _reduce_storage(storage):
 
 
 def _rebuild_storage(descriptor, size):
-    return Storage(_Memory(descriptor.detach(), size).storage())
+    return UntypedStorage._of(_Memory(descriptor.detach(), size).storage())
 
 
-ForkingPickler.register(Storage, _reduce_storage)
+ForkingPickler.register(UntypedStorage, _reduce_storage)

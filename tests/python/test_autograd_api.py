@@ -593,3 +593,118 @@ def test_gradcheck_notices_a_wrong_gradient():
     assert not bolide.autograd.gradcheck(Wrong.apply, (d,), raise_exception=False)
     with pytest.raises(ValueError):
         bolide.autograd.gradcheck(bolide.exp, (bolide.ones(1),))
+
+
+# ---- hooks on several tensors, and on what is saved -------------------------------------------------------------
+
+
+def test_a_hook_of_several_tensors_runs_once_for_each_backward():
+    a, b, c = (bolide.ones(2, requires_grad=True) for _ in range(3))
+    product = a * b
+    seen, first = [], []
+    graph = bolide.autograd.graph
+    everything = graph.register_multi_grad_hook((a, product, c), seen.append)
+    any_of_them = graph.register_multi_grad_hook((product, c), first.append, mode="any")
+    (product * 3 + c).sum().backward(retain_graph=True)
+    assert [g.tolist() for g in seen.pop()] == [[3, 3], [3, 3], [1, 1]] and len(first) == 1
+    product.sum().backward(retain_graph=True)
+    assert [g and g.tolist() for g in seen.pop()[2:]] == [None] and len(first) == 2
+    bolide.autograd.grad(product.sum(), b, retain_graph=True)  # which does not ask for a's
+    assert seen[0][0] is None and seen.pop()[1].tolist() == [1, 1] and not seen
+    everything.remove(), any_of_them.remove()
+    product.sum().backward()
+    assert not seen and len(first) == 3
+
+
+def test_a_hook_of_several_tensors_says_what_it_does_not_take():
+    with pytest.raises(ValueError, match="got 'some'"):
+        bolide.autograd.graph.register_multi_grad_hook((), print, mode="some")
+    with pytest.raises(RuntimeError, match="requires grad"):
+        bolide.autograd.graph.register_multi_grad_hook((bolide.ones(1),), print)
+
+
+def test_what_is_saved_may_change_where_it_is_copied():
+    leaf = bolide.ones(2, requires_grad=True)
+    with bolide.autograd.graph.allow_mutation_on_saved_tensors():
+        x = leaf * 3
+        y = (x * x).sum()
+        x.detach().zero_()
+    (slope,) = bolide.autograd.grad(y, x, create_graph=True)
+    assert slope.tolist() == [6, 6]
+    assert bolide.autograd.grad(slope.sum(), leaf)[0].tolist() == [6, 6]
+
+
+def test_a_pack_hook_leaves_its_tensor_as_it_is():
+    x = bolide.ones(2, requires_grad=True)
+    hooks = bolide.autograd.graph.saved_tensors_hooks(lambda t: t.add_(1), lambda t: t)
+    with hooks, pytest.raises(RuntimeError, match="modifying its input in place"):
+        x.exp()
+
+
+def test_inference_tensors_have_no_version_to_raise():
+    with bolide.inference_mode():
+        x = bolide.ones(2)
+    with pytest.raises(RuntimeError, match="inference tensor"):
+        bolide.autograd.graph.increment_version(x)
+
+
+# ---- modes and checks -------------------------------------------------------------------------------------------
+
+
+def test_a_generator_is_closed_in_its_mode():
+    modes = []
+
+    @bolide.no_grad()
+    def numbers():
+        try:
+            yield 1
+        finally:
+            modes.append(bolide.is_grad_enabled())
+
+    steps = numbers()
+    next(steps)
+    steps.close()
+    assert modes == [False] and bolide.is_grad_enabled()
+
+
+def test_zeros_for_unused_inputs_may_be_differentiated():
+    x = bolide.ones(2, requires_grad=True)
+    (first,) = bolide.autograd.grad((x * 2).sum(), x, create_graph=True, materialize_grads=True)
+    (second,) = bolide.autograd.grad(
+        first.sum() + x.sum() * 0, x, create_graph=True, materialize_grads=True
+    )
+    y = bolide.ones(1, requires_grad=True)
+    (unused,) = bolide.autograd.grad(x.sum(), y, create_graph=True, materialize_grads=True)
+    assert second.tolist() == [0, 0] and unused.requires_grad
+    assert not bolide.autograd.grad(x.sum(), y, materialize_grads=True)[0].requires_grad
+
+
+@pytest.mark.parametrize("fast", [False, True])
+def test_gradcheck_runs_the_function_as_a_program_does(fast):
+    asked = []
+
+    def f(x):
+        asked.append(x.requires_grad and bolide.is_grad_enabled())
+        return x * x
+
+    x = bolide.tensor([1.0, 2.0], dtype=bolide.float64, requires_grad=True)
+    assert bolide.autograd.gradcheck(f, (x,), fast_mode=fast)
+    assert len(asked) > 2 and all(asked)
+
+
+def test_attributes_of_what_a_gradient_holds_survive_the_garbage_collector():
+    class Mark:
+        pass
+
+    x, y, holder = bolide.ones(2), bolide.ones(2), bolide.ones(2)
+    x.mark, y.mark = Mark(), Mark()
+    x.other, y.other = y, x
+    alive = [weakref.ref(x.mark), weakref.ref(y.mark)]
+    holder.grad = x
+    del x, y
+    gc.collect()
+    assert all(m() is not None for m in alive) and holder.grad.other.other is holder.grad
+    del holder
+    gc.collect()
+    gc.collect()
+    assert not any(m() for m in alive)

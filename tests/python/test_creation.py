@@ -202,3 +202,57 @@ def test_random(device):
     ):
         with pytest.raises((TypeError, OverflowError)):
             bad()
+
+
+# ---- sequences of numbers ------------------------------------------------------------------------
+
+
+def test_range_has_its_end(device):
+    with pytest.warns(UserWarning, match="deprecated"):
+        x = bolide.range(0, 3, 0.75, device=device)
+    assert x.tolist() == [0, 0.75, 1.5, 2.25, 3] and x.dtype is bolide.float32
+    with pytest.warns(UserWarning):
+        assert bolide.range(5, 1, -2, dtype=bolide.int32).tolist() == [5, 3, 1]
+        assert bolide.range(0.7, 3.7, dtype=bolide.int64).tolist() == [0, 1, 2, 3]
+        assert bolide.range(2, 2, requires_grad=True).requires_grad
+        for arguments in ((0, 3, 0), (0, 3, -1), (float("nan"), 1), (0, float("inf"))):
+            with pytest.raises(RuntimeError, match="range"):
+                bolide.range(*arguments)
+        with pytest.raises(NotImplementedError, match="bool"):
+            bolide.range(0, 1, dtype=bolide.bool)
+
+
+def test_complex_points_on_a_line(device):
+    numpy = pytest.importorskip("numpy")
+    x = bolide.linspace(1 + 1j, 4 - 2j, 4, device=device)
+    assert x.dtype is bolide.complex64 and x.tolist() == [1 + 1j, 2, 3 - 1j, 4 - 2j]
+    assert bolide.linspace(0, 1, 3, dtype=bolide.complex128).tolist() == [0, 0.5, 1]
+    y = bolide.logspace(0, 1j, 3, dtype=bolide.complex128, device=device)
+    assert numpy.allclose(y.cpu().numpy(), 10 ** numpy.linspace(0, 1j, 3), rtol=1e-15)
+    powers = bolide.logspace(1, 2, 3, base=-2, dtype=bolide.complex128).numpy()
+    assert numpy.allclose(powers, (-2 + 0j) ** numpy.array([1, 1.5, 2]))
+    for function in (bolide.linspace, bolide.logspace):
+        with pytest.raises(RuntimeError, match="complex dtype"):
+            function(0, 1j, 3, dtype=bolide.float32)
+
+
+# ---- joining nothing -----------------------------------------------------------------------------
+
+
+def test_what_joins_nothing():
+    nothing = bolide.zeros(0)
+    assert bolide.cat([nothing, nothing]).shape == (0,)
+    assert bolide.cat([nothing, bolide.ones(2, 3)], -1).shape == (2, 3)
+    assert bolide.block_diag().shape == (1, 0) and bolide.broadcast_tensors() == ()
+    assert bolide.atleast_2d() == () and bolide.block_diag(
+        bolide.ones(2), bolide.ones(1)
+    ).shape == (2, 3)
+
+
+def test_parts_of_complex_numbers_are_set_to_numbers(device):
+    x = bolide.tensor([1 + 2j, 3 + 4j], device=device)
+    x.real, x.imag = 5, bolide.tensor([6.0, 7.0], device=device)
+    x[1:].imag = -1.5
+    assert x.tolist() == [5 + 6j, 5 - 1.5j]
+    with pytest.raises(TypeError):
+        x.real = "1"

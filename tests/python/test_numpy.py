@@ -141,5 +141,20 @@ def test_frombuffer():
     for named in ({"offset": 100}, {"offset": -1}, {"count": 3}, {"offset": 3}, {"count": 0}):
         with pytest.raises(ValueError):
             bolide.frombuffer(data, dtype=bolide.int32, **named)
-    with pytest.raises(TypeError):
-        bolide.frombuffer(5, dtype=bolide.int32)
+
+
+def test_frombuffer_refuses_what_has_no_buffer():
+    for wrong in (3, [1, 2]):
+        with pytest.raises(ValueError, match="object with a buffer"):
+            bolide.frombuffer(wrong, dtype=bolide.int8)
+
+
+def test_arrays_are_shared_where_nothing_is_recorded():
+    numpy = pytest.importorskip("numpy")
+    x = bolide.ones(2, requires_grad=True)
+    with bolide.no_grad():
+        x.numpy()[0] = 3
+        assert numpy.asarray(x).tolist() == [3, 1]
+    assert x.tolist() == [3, 1]
+    with pytest.raises(RuntimeError, match="detach"):
+        x.numpy()

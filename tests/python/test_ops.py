@@ -463,10 +463,15 @@ ELSEWHERE = {
     **dict.fromkeys("clamp_min_ clamp_max_ cumsum_ cumprod_".split(), "the pure form and copy_"),
     **dict.fromkeys("var_mean std_mean".split(), "var and std, with mean: test_behaviour.py"),
     **dict.fromkeys(
-        "untyped_storage is_set_to resize_ resize_as_ tril_indices triu_indices index_add_ index_copy_ "
+        "is_set_to resize_ resize_as_ tril_indices triu_indices index_add_ index_copy_ "
         "index_fill_ index_reduce_ scatter_ scatter_add_ scatter_reduce_ put_ masked_scatter_".split(),
         "test_views.py, test_indexing.py",
     ),
+    **dict.fromkeys(
+        "untyped_storage storage storage_type set_ new apply_ map_ map2_ as_subclass".split(),
+        "test_storage.py",
+    ),
+    "range": "arange with the end: test_creation.py",
     **dict.fromkeys("swapaxes_ swapdims_ row_stack".split(), "another name"),
     "polygamma_": "polygamma and copy_",
     **dict.fromkeys("unsafe_chunk unsafe_split unsafe_split_with_sizes".split(), "another name"),

@@ -312,3 +312,29 @@ def test_parts_of_init():
     assert bolide.allclose(bolide.nn.functional.conv2d(image, kept, padding=1), image)
     few = bolide.nn.init.sparse_(bolide.empty(10, 6), 0.3)
     assert (few == 0).sum(0).tolist() == [3] * 6
+
+
+def test_random_between_numbers_that_a_half_skips():
+    with pytest.warns(UserWarning, match=r"within \[-2048, 2048\] for float16"):
+        x = bolide.empty(4000, dtype=bolide.float16).random_(4089, 4101)
+    assert set(x.tolist()) == {4090, 4092, 4094, 4096, 4100}
+    with pytest.warns(UserWarning, match="got -1000 and -991"):
+        y = bolide.empty(4000, dtype=bolide.bfloat16).random_(-1000, -990)
+    assert set(y.tolist()) == {-1000, -996, -992}
+
+
+def test_random_refuses_bounds_beyond_the_dtype():
+    for dtype, low, high in (
+        (bolide.uint8, -1, 3),
+        (bolide.uint8, 0, 257),
+        (bolide.bool, 0, 3),
+        (bolide.float16, 0, 65506),
+        (bolide.float32, 5, 5),
+        (bolide.int64, 6, 5),
+    ):
+        with pytest.raises(RuntimeError, match="random_"):
+            bolide.empty(3, dtype=dtype).random_(low, high)
+    with pytest.raises(NotImplementedError, match="real dtype"):
+        bolide.empty(3, dtype=bolide.complex64).random_()
+    everything = bolide.empty(200, dtype=bolide.int64).random_(-(2**63), None)
+    assert everything.min() < -(2**62) and everything.max() > 2**62

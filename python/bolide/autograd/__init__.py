@@ -108,7 +108,10 @@ def grad(
     if not materialize_grads:
         return found
     given = (inputs,) if isinstance(inputs, _C.Tensor) else tuple(inputs)
-    return tuple(_C.zeros_like(x) if g is None else g for x, g in zip(given, found, strict=True))
+    return tuple(
+        _C.zeros_like(x, requires_grad=create_graph) if g is None else g
+        for x, g in zip(given, found, strict=True)
+    )
 
 
 def _grad_batch(outputs, inputs, grad_outputs, retain_graph, create_graph, allow_unused):

@@ -2,7 +2,7 @@
 
 from bolide import _C
 from bolide.autograd import grad
-from bolide.autograd.grad_mode import enable_grad, no_grad
+from bolide.autograd.grad_mode import enable_grad
 
 __all__ = ["GradcheckError", "gradcheck", "gradgradcheck"]
 
@@ -218,10 +218,10 @@ def _numeric_jacobian(func, inputs, x, eps):
     for i in range(len(_parts(x.detach()))):
         values = []
         for step in (eps, -eps):
-            with no_grad():
-                moved = x.detach().clone().contiguous()
-                _parts(moved)[i] += step
-                values.append(_flat(_outputs(func, [moved if a is x else a for a in inputs])))
+            moved = x.detach().clone().contiguous()
+            _parts(moved)[i] += step
+            moved.requires_grad_()  # the function may ask
+            values.append(_flat(_outputs(func, [moved if a is x else a for a in inputs])))
         rows.append([(high - low) / (2 * eps) for high, low in zip(*values, strict=True)])
     return rows
 
@@ -332,16 +332,16 @@ def _check_direction(func, inputs, checked, eps, atol, rtol, nondet_tol):
     for at, (x, g, direction) in enumerate(
         zip(checked, slopes, _directions(checked, seed=1), strict=True)
     ):
-        with no_grad():
-            ends = []
-            for step in (eps, -eps):
-                moved = x.detach() + step * direction
-                ends.append(_outputs(func, [moved if a is x else a for a in inputs]))
-            numeric = sum(
-                ((high - low) * seed).sum().item() / (2 * eps)
-                for high, low, seed in zip(*ends, seeds, strict=True)
-            )
-            _compare(at, [[numeric]], [[(g * direction).sum().item()]], atol, rtol)
+        ends = []
+        for step in (eps, -eps):
+            moved = (x.detach() + step * direction).requires_grad_()
+            found = _outputs(func, [moved if a is x else a for a in inputs])
+            ends.append([y.detach() for y in found])
+        numeric = sum(
+            ((high - low) * seed).sum().item() / (2 * eps)
+            for high, low, seed in zip(*ends, seeds, strict=True)
+        )
+        _compare(at, [[numeric]], [[(g.detach() * direction).sum().item()]], atol, rtol)
 
 
 def _compare(at, wanted, got, atol, rtol):

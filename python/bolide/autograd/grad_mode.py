@@ -62,7 +62,8 @@ class _Mode:
             try:
                 reply = yield value
             except GeneratorExit:
-                generator.close()
+                with self._again():
+                    generator.close()
                 raise
             except BaseException as raised:
                 error = raised
