@@ -103,9 +103,11 @@ Tensor nan_to_num(const Tensor& x, double nan, std::optional<double> high, std::
                       : x.dtype() == DType::F16  ? 65504.0
                       : x.dtype() == DType::BF16 ? 3.3895313892515355e38
                                                  : double(std::numeric_limits<float>::max());
-  Tensor y = where(Arg(isnan(x)), Arg(nan), x);
-  y = where(Arg(eq(y, Arg(double(INFINITY)))), Arg(high.value_or(most)), y);
-  return where(Arg(eq(y, Arg(-double(INFINITY)))), Arg(low.value_or(-most)), y);
+  const double above = high.value_or(most), below = low.value_or(-most);
+  if (above == -below && above >= 0) return replaced(x, nan, above);
+  Tensor y = where(Arg(eq(x, Arg(double(INFINITY)))), Arg(above), x);
+  y = where(Arg(eq(y, Arg(-double(INFINITY)))), Arg(below), y);
+  return where(Arg(isnan(x)), Arg(nan), y);
 }
 Arg bound(const char* op, const Tensor& x, const Arg& b) {
   if (b.tensor) return b;

@@ -234,7 +234,7 @@ constexpr std::pair<const char*, const char*> kAliases[] = {{"neg", "negative"},
                                                             {"asinh", "arcsinh"},      {"acosh", "arccosh"},
                                                             {"atanh", "arctanh"},      {"log_sigmoid", "logsigmoid"}};
 // These have another face in Python: ops_composed.cpp.
-constexpr const char* kHidden[] = {"gelu_erf", "gelu_tanh", "where", "polygamma_at", "zeta"};
+constexpr const char* kHidden[] = {"gelu_erf", "gelu_tanh", "where", "polygamma_at", "zeta", "replaced"};
 
 std::string example_of(const OpInfo& info, const std::string& name) {
   static const char* inputs[] = {"bolide.tensor([1, 2])", "bolide.tensor([0.5, 2.0])"};

@@ -80,7 +80,9 @@ Tensor norm(const Tensor& x, PyObject* p, const OptionalDims& dims, bool keepdim
   }
   return linalg::vector_norm("norm", values, order_of_norm(p), dims, keepdim);
 }
-Tensor count_nonzero(const Tensor& x, const OptionalDims& dims) { return sum(ne(x, 0), dims); }
+Tensor count_nonzero(const Tensor& x, const OptionalDims& dims) {
+  return sum(x.dtype() == DType::Bool ? x : ne(x, 0), dims);
+}
 
 Tensor nansum(const Tensor& x, const OptionalDims& dims, bool keepdim, OptionalDType dtype) {
   check(!is_complex(x.dtype()), ErrorKind::DType, "nansum", "a real dtype",
@@ -122,13 +124,13 @@ std::string doc_of(const ReductionInfo& info) {
          "Example: >>> bolide." +
          std::string(info.name) + "(bolide.ones(2, 3), dim=0)\nReference: torch." + info.name + ".";
 }
-// What each line takes; var has rows of its own.
+// What each line takes; var has rows of its own, two_norm is vector_norm's.
 template <ReductionOp kOp>
 void add_row(std::vector<Op>& out) {
   if constexpr (kOp == ReductionOp::logsumexp)
     out.push_back(
         op<&logsumexp_over<kOp>>("logsumexp", "input, dim=None, keepdim=False", doc_of(reduction_info(kOp)).c_str()));
-  else if constexpr (kOp != ReductionOp::var)
+  else if constexpr (kOp != ReductionOp::var && kOp != ReductionOp::two_norm)
     out.push_back(op<&reduction<kOp>>(reduction_info(kOp).name, "input, dim=None, keepdim=False, *, dtype=None",
                                       doc_of(reduction_info(kOp)).c_str()));
 }

@@ -76,10 +76,12 @@ PyObject* some_of(const Unique& u, bool inverse, bool counts) {
   return tuple_of(std::move(out));
 }
 PyObject* unique_of(const Tensor& x, bool, bool return_inverse, bool return_counts, OptionalInt dim) {
-  return some_of(dim ? unique_slices(x, *dim, true) : unique(x, true), return_inverse, return_counts);
+  return some_of(dim ? unique_slices(x, *dim, true) : unique(x, true, return_inverse || return_counts), return_inverse,
+                 return_counts);
 }
 PyObject* unique_runs(const Tensor& x, bool return_inverse, bool return_counts, OptionalInt dim) {
-  return some_of(dim ? unique_slices(x, *dim, false) : unique(x, false), return_inverse, return_counts);
+  return some_of(dim ? unique_slices(x, *dim, false) : unique(x, false, return_inverse || return_counts),
+                 return_inverse, return_counts);
 }
 Tensor count_numbers(const Tensor& x, const OptionalTensor& weights, int64_t minlength) {
   return bincount(x, weights.value_or(Tensor()), minlength);

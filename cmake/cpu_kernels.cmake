@@ -33,6 +33,9 @@ function(bolide_add_cpu_kernels target)
   list(TRANSFORM fma REPLACE "(.+)" "${folder}/\\1.cpp")
   list(REMOVE_ITEM sources ${plain} ${loops})
   set_source_files_properties(${fma} PROPERTIES COMPILE_OPTIONS -ffp-contract=fast)
+  # Vector code as elsewhere, without the copies of it that -O3 makes for what is left over: they were a third of the file.
+  set_source_files_properties(${folder}/reduce.cpp PROPERTIES COMPILE_OPTIONS
+    "-O2;-ftree-vectorize;-fvect-cost-model=dynamic;--param=vect-epilogues-nomask=0")
 
   foreach(isa ${isas})
     bolide_cpu_objects(kernels_${isa} ${isa} ${sources})

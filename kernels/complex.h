@@ -92,18 +92,28 @@ BOLIDE_COMPLEX times_i(Num<ComplexOf<T>> z) { return {-z.im(), z.re()}; }
 BOLIDE_COMPLEX by_minus_i(Num<ComplexOf<T>> z) { return {z.im(), -z.re()}; }
 
 // -------------------------------------------------------------------------------- exponentials, logarithms
+// The vector code of float64 ends at kLargestAngle.
+#define BOLIDE_OF_ANY(name)                                              \
+  template <class T>                                                     \
+  BOLIDE_FN Num<T> name##_of_any(Num<T> x) {                             \
+    if constexpr (std::is_same_v<T, double>) return std::name(x.v);      \
+    else return name(x);                                                 \
+  }
+BOLIDE_OF_ANY(sin)
+BOLIDE_OF_ANY(cos)
+#undef BOLIDE_OF_ANY
 BOLIDE_COMPLEX exp(Num<ComplexOf<T>> z) {
   constexpr double kNear = std::is_same_v<T, float> ? 80 : 700;  // beyond it in two steps, as e^x alone overflows
   Num<T> large = select(z.re() > kNear, kNear / 2, Num<T>(0)), e = exp(z.re() - large), f = exp(large);
-  Num<T> re = e * cos(z.im()) * f, im = e * sin(z.im()) * f;
+  Num<T> re = e * cos_of_any(z.im()) * f, im = e * sin_of_any(z.im()) * f;
   Mask<T> zero = z.re() == -kInf<T>, whole = (z.im() == 0) | ((z.re() == kInf<T>)&!isfinite(z.im()));
   return {select(zero, 0, select(whole, e * f, re)), select(zero | (z.im() == 0), copysign(Num<T>(0), z.im()), im)};
 }
 BOLIDE_COMPLEX exp2(Num<ComplexOf<T>> z) { return exp(z * kLn2); }
 BOLIDE_COMPLEX expm1(Num<ComplexOf<T>> z) {
-  Num<T> s = sin(z.im() * 0.5), down = s * s * 2;
+  Num<T> s = sin_of_any(z.im() * 0.5), down = s * s * 2;
   Num<ComplexOf<T>> far = exp(z);
-  Num<T> near = expm1(z.re()) * cos(z.im()) - down;
+  Num<T> near = expm1(z.re()) * cos_of_any(z.im()) - down;
   return {select(z.im() == 0, expm1(z.re()), select(abs(z.re()) < 1, near, far.re() - 1)), far.im()};
 }
 // log(hypot(x, y)): where that is near 0, by log1p of the square's distance from 1.
@@ -163,16 +173,16 @@ BOLIDE_REAL_PART times_far(Num<T> circular, Num<T> h, Num<T> x) {  // and infini
 }
 BOLIDE_COMPLEX sin(Num<ComplexOf<T>> z) {
   CoshSinh<T> h = cosh_sinh(z.im());
-  return {times_or_0(sin(z.re()), h.cosh), times_far(cos(z.re()), h.sinh, z.im())};
+  return {times_or_0(sin_of_any(z.re()), h.cosh), times_far(cos_of_any(z.re()), h.sinh, z.im())};
 }
 BOLIDE_COMPLEX cos(Num<ComplexOf<T>> z) {
   CoshSinh<T> h = cosh_sinh(z.im());
-  return {times_far(cos(z.re()), h.cosh, z.im()), -times_or_0(sin(z.re()), h.sinh)};
+  return {times_far(cos_of_any(z.re()), h.cosh, z.im()), -times_or_0(sin_of_any(z.re()), h.sinh)};
 }
 // By Kahan (1987): (t b sqrt(1 + s^2) + ...) with s = sinh(x), t = tan(y); far out by its limit.
 BOLIDE_COMPLEX tanh(Num<ComplexOf<T>> z) {
   Num<T> a = abs(z.re()), far = exp(-2 * a);
-  Num<T> s = cosh_sinh(minimum(a, 20)).sinh, c = cos(z.im()), n = sin(z.im()), d = c * c + s * s;
+  Num<T> s = cosh_sinh(minimum(a, 20)).sinh, c = cos_of_any(z.im()), n = sin_of_any(z.im()), d = c * c + s * s;
   Mask<T> large = a > 20, known = isfinite(z.im());
   Num<T> re = select(isinf(a) | (large & known), 1, select(a == 0, 0, s * sqrt(1 + s * s) / d));
   Num<T> im = select(large, 4 * n * c * far, n * c / d);

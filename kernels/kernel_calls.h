@@ -119,6 +119,7 @@ struct IndexCall {
   void* array = nullptr;
   const int64_t* offsets = nullptr;  // dense, `count` of them, from index_offsets
   int64_t count = 0;
+  int64_t parts = 1;                 // the rows are this many equal parts, one after the other, that share no place
   int inner_rank = 0;                // dimensions of the array that are not indexed
   const int64_t* inner_shape = nullptr;
   const int64_t* inner_strides = nullptr;
@@ -270,6 +271,7 @@ struct RandomCall {
   StreamHandle stream = {};
 };
 struct ArangeCall {                  // out[i] = start + i * step (integers exactly)
+  bool backwards = false;            // out[count - 1 - i], for floating-point dtypes
   DType dtype = DType::F32;
   double start = 0, step = 1;
   int64_t integer_start = 0, integer_step = 1;

@@ -65,8 +65,9 @@ BOLIDE_FN Mask<T> isfinite(Num<T> x) {
   if constexpr (std::is_floating_point_v<T>) return abs(x) < kInf<T>;
   else return x == x;
 }
-BOLIDE_MATH maximum(Num<T> a, std::type_identity_t<Num<T>> b) { return select((a > b) | (a != a), a, b); }
-BOLIDE_MATH minimum(Num<T> a, std::type_identity_t<Num<T>> b) { return select((a < b) | (a != a), a, b); }
+// `a.v > b.v ? a.v : b.v` is one instruction of x86 each: b where one is NaN, which is right unless it is a.
+BOLIDE_MATH maximum(Num<T> a, std::type_identity_t<Num<T>> b) { return select(a != a, a, a.v > b.v ? a.v : b.v); }
+BOLIDE_MATH minimum(Num<T> a, std::type_identity_t<Num<T>> b) { return select(a != a, a, a.v < b.v ? a.v : b.v); }
 BOLIDE_MATH sqrt(Num<T> x) { return T(std::sqrt(x.v)); }
 #define BOLIDE_ROUNDING(name, function)                              \
   BOLIDE_MATH name(Num<T> x) {                                       \
@@ -79,6 +80,14 @@ BOLIDE_ROUNDING(trunc, std::trunc)
 BOLIDE_ROUNDING(round, std::nearbyint)  // half to even
 #undef BOLIDE_ROUNDING
 BOLIDE_MATH sign(Num<T> x) { return select(x > 0, 1, select(x < 0, -1, x + 0)); }  // of -0 too it is 0
+
+// Rounded towards zero; b is not 0, nor -1 where a / b does not fit.
+BOLIDE_MATH quotient(Num<T> a, Num<T> b) {
+#if !defined(BOLIDE_SCALAR_LIBRARY)
+  if constexpr (std::is_same_v<T, int32_t>) return T(double(a.v) / double(b.v));  // exact, and vector code
+#endif
+  return a / b;
+}
 
 // Division with Python's signs: the remainder has the sign of the divisor, a zero too. Integer division by zero gives 0.
 #if defined(BOLIDE_SCALAR_LIBRARY)
@@ -98,7 +107,7 @@ BOLIDE_MATH remainder(Num<T> a, Num<T> b) {
     Num<T> r = std::fmod(a.v, b.v);
     return select(r == 0, copysign(r, b), select((r < 0) ^ (b < 0), r + b, r));
   } else {
-    Num<T> safe = select((b == 0) | (b == -1), 1, b), r = a % safe;
+    Num<T> safe = select((b == 0) | (b == -1), 1, b), r = a - quotient(a, safe) * safe;
     return select((r != 0) & ((r ^ b) < 0), r + b, r);
   }
 }
@@ -111,10 +120,14 @@ BOLIDE_MATH floor_divide(Num<T> a, Num<T> b) {
     q = select(isinf(b) & isfinite(a), of_infinite, select(isinf(a) & (b != 0), kNan<T>, q));
     return select(q == 0, copysign(q, from_bits<T>(bits(a) ^ bits(b))), q);
   } else {
-    Num<T> safe = select((b == 0) | (b == -1), 1, b), q = a / safe, r = a - q * safe;
+    Num<T> safe = select((b == 0) | (b == -1), 1, b), q = quotient(a, safe), r = a - q * safe;
     q = select((r != 0) & ((r ^ b) < 0), q - 1, q);
     return select(b == 0, 0, select(b == -1, 0 - a, q));
   }
+}
+// nan for NaN, infinity with the sign of x for an infinite one.
+BOLIDE_MATH replaced(Num<T> x, std::type_identity_t<Num<T>> nan, std::type_identity_t<Num<T>> infinity) {
+  return select(x != x, nan, select(isinf(x), copysign(infinity, x), x));
 }
 // Shifts by less than 0 or more than there are bits give what is left over: 0, or the sign.
 BOLIDE_MATH shift_left(Num<T> a, Num<T> b) {
@@ -129,16 +142,14 @@ BOLIDE_MATH shift_right(Num<T> a, Num<T> b) {
 // ------------------------------------------------------------------------- from the C or CUDA library
 #define BOLIDE_LIBRARY(T, name) \
   BOLIDE_FN Num<T> name(Num<T> x) { return std::name(x.v); }
-#define BOLIDE_LIBRARY_REST(T) BOLIDE_LIBRARY(T, erf) BOLIDE_LIBRARY(T, sin) BOLIDE_LIBRARY(T, cos)
 #define BOLIDE_LIBRARY_ALL(T) \
   BOLIDE_LIBRARY(T, exp) BOLIDE_LIBRARY(T, exp2) BOLIDE_LIBRARY(T, expm1) BOLIDE_LIBRARY(T, log) BOLIDE_LIBRARY(T, log1p) \
-  BOLIDE_LIBRARY(T, tanh) BOLIDE_LIBRARY(T, atan) BOLIDE_LIBRARY_REST(T)
+  BOLIDE_LIBRARY(T, tanh) BOLIDE_LIBRARY(T, atan) BOLIDE_LIBRARY(T, erf) BOLIDE_LIBRARY(T, sin) BOLIDE_LIBRARY(T, cos)
 #if defined(__FMA__) && !defined(BOLIDE_SCALAR_LIBRARY)
 #define BOLIDE_VECTOR_F64 1
 }  // namespace bolide::inline BOLIDE_ISA
 #include "kernels/math_f64.h"
 namespace bolide::inline BOLIDE_ISA {
-BOLIDE_LIBRARY_REST(double)
 #else
 BOLIDE_LIBRARY_ALL(double)
 #endif

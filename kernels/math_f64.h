@@ -129,6 +129,43 @@ BOLIDE_DOUBLE atan2(Num<double> a, Num<double> b) {
   p = select(has_sign(b), 3.14159265358979312 - (p - 1.2246467991473532e-16), p);
   return select((a == a) & (b == b), copysign(p, a), a + b);
 }
+// ------------------------------------------------------------------------------- trigonometry, erf
+// Sine of x plus kQuarter quarter turns, of |x| up to kLargestAngle: beyond, the caller asks the C library. x = n pi/2 +
+// r + low, pi/2 in three parts: the first product is taken off without an error, what the second leaves is kept.
+inline constexpr double kLargestAngle = 1e9;
+template <int kQuarter>
+BOLIDE_DOUBLE sin_plus(Num<double> x) {
+  Num<double> shifted = multiply_add(x, 0.636619772367581343, kWholeBits), n = shifted - kWholeBits;
+  Num<double> a = multiply_add(n, -1.57079632679489662, x), b = n * 6.123233995736766e-17;
+  Num<double> r = a - b, back = r - a, error = (a - (r - back)) - (b + back);
+  Num<double> low = multiply_add(n, 1.4973849048591833e-33, error - multiply_add(n, 6.123233995736766e-17, -b));
+  Num<double> z = r * r, half = 0.5 * z, w = 1 - half;
+  Num<double> s = polynomial(z, 1.59167261938893374e-10, -2.50511122725732437e-8, 2.75573160081715511e-6,
+                             -1.9841269836575709e-4, 8.333333333330827e-3);
+  Num<double> c = polynomial(z, -1.13817546536629368e-11, 2.08761340240901462e-9, -2.75573172126865901e-7,
+                             2.4801587298651292e-5, -1.38888888888873212e-3, 4.16666666666666653e-2);
+  s = r - ((z * (0.5 * low - r * z * s) - low) + 0.166666666666666645 * (r * z));
+  c = w + (((1 - w) - half) + (z * z * c - r * low));
+  Num<int64_t> q = bits(shifted) + kQuarter, odd = 0 - (q & 1), y = (bits(c) & odd) | (bits(s) & ~odd);
+  return from_bits<double>(y ^ ((q & 2) << 62));
+}
+BOLIDE_DOUBLE sin(Num<double> x) { return select(x == 0, x, sin_plus<0>(x)); }  // -0 stays
+BOLIDE_DOUBLE cos(Num<double> x) { return sin_plus<1>(x); }
+BOLIDE_DOUBLE erf(Num<double> x) {
+  Num<double> z = x * x, a = select(abs(x) > 6, 6, abs(x)), t = a - 1;
+  Num<double> small =
+      polynomial(z, -7.79589882700214224e-10, 1.37200645467776856e-8, -1.62084838018717059e-7, 1.64474247033173624e-6,
+                 -1.49247369074196603e-5, 1.20552949048397079e-4, -8.54832597538969208e-4, 5.22397760711642273e-3,
+                 -2.68661706432377704e-2, 0.112837916709450063, -0.376126389031835404, 0.128379167095512567);
+  Num<double> minus_log_erfc =
+      polynomial(t, -1.0304447369091049e-12, 2.86070261770220296e-11, -3.65989114749766853e-10, 2.84946612956200396e-9,
+                 -1.48489145136400225e-8, 5.18491305894961235e-8, -9.71341167974389749e-8, -1.43542652518314987e-7,
+                 2.06057190656050845e-6, -9.60961147594893866e-6, 2.71595774652544884e-5, -2.62780956612194431e-5,
+                 -2.37322407504654788e-4, 1.97790255100966264e-3, -1.00338253719162134e-2, 4.15610980415907547e-2,
+                 0.843107256358686559, 2.63896751423478809, 1.84960550993324826);
+  auto [n, p] = exp_parts(-minus_log_erfc, 0);
+  return select(abs(x) < 1, x + x * small, copysign(1 - (p + 1) * power_of_two(n), x));
+}
 #undef BOLIDE_DOUBLE
 
 }  // namespace bolide::inline BOLIDE_ISA

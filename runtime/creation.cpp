@@ -20,8 +20,10 @@ void run_arange(ArangeCall call, const Tensor& out) {
 Tensor triangle(const Tensor& x, int64_t diagonal, bool upper, const char* op) {
   check(x.rank() >= 2, ErrorKind::Shape, op, "at least 2 dimensions", [&] { return describe(x); });
   const int64_t rows = x.size(x.rank() - 2), columns = x.size(x.rank() - 1);
-  const Tensor edge = arange(diagonal, rows + diagonal, int64_t(1), DType::I64, x.device());
-  const Tensor column = arange(int64_t(0), columns, int64_t(1), DType::I64, x.device());
+  diagonal = std::clamp(diagonal, -rows, columns);
+  const DType counted = rows + columns < INT32_MAX ? DType::I32 : DType::I64;  // the narrower, the faster
+  const Tensor edge = arange(diagonal, rows + diagonal, int64_t(1), counted, x.device());
+  const Tensor column = arange(int64_t(0), columns, int64_t(1), counted, x.device());
   const Tensor kept = upper ? ge(column, unsqueeze(edge, 1)) : le(column, unsqueeze(edge, 1));
   return where(kept, x, Scalar(false));  // which changes no dtype
 }
@@ -36,8 +38,10 @@ Tensor full(const Dims& sizes, const Scalar& value, Options o) {
   return t;
 }
 Tensor zeros(const Dims& sizes, Options o) {
+  const size_t kByKernel = 1 << 16;  // a kernel shares it out among threads
+  const size_t bytes = size_t(sizes.product() * item_size(o.dtype));
+  if (bytes >= kByKernel && o.device.is_cpu()) return full(sizes, false, o);
   Tensor t = empty(sizes, o);
-  const size_t bytes = size_t(t.numel() * t.item_size());
   if (bytes) backend_of(o.device.type).backend->set_bytes(t.data(), 0, bytes, current_stream(o.device));
   return t;
 }
@@ -109,15 +113,14 @@ Tensor linspace(double start, double end, int64_t steps, Options o) {
   if (is_integer(o.dtype)) start = std::trunc(start), end = std::trunc(end);
   // The second half from the end, so that both ends are exact and opposite numbers are opposite.
   const int64_t half = steps > 1 ? steps / 2 : steps;
-  Tensor exact = empty({steps}, {DType::F64, o.device}), back = empty({steps - half}, {DType::F64, o.device});
+  const Tensor y = empty({steps}, {is_float(o.dtype) ? o.dtype : DType::F64, o.device});
   ArangeCall call;
   call.start = start, call.step = steps > 1 ? (end - start) / double(steps - 1) : 0;
   GradMode off(false);
-  run_arange(call, narrow(exact, 0, 0, half));
-  call.start = end, call.step = -call.step;
-  run_arange(call, back);
-  if (steps > half) copy_values(narrow(exact, 0, half, steps - half), flip(back, {0}));
-  return to(exact, o.dtype, {});
+  run_arange(call, narrow(y, 0, 0, half));
+  call.start = end, call.step = -call.step, call.backwards = true;
+  run_arange(call, narrow(y, 0, half, steps - half));
+  return to(y, o.dtype, {});
 }
 
 Tensor eye(int64_t n, int64_t m, Options o) {

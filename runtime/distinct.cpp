@@ -36,7 +36,7 @@ Tensor right_of(const Tensor& x) {
 
 }  // namespace
 
-Unique unique(const Tensor& x, bool sorted) {
+Unique unique(const Tensor& x, bool sorted, bool described) {
   GradMode off(false);
   const Tensor flat = reshape(detach(x), {x.numel()});
   const int64_t n = x.numel();
@@ -44,6 +44,7 @@ Unique unique(const Tensor& x, bool sorted) {
   if (sorted) order = sort(flat, 0);
   const Tensor& values = order.values;
   const Tensor starts = run_starts(ne(right_of(values), left_of(values)), n, x.device());
+  if (!described) return {index_select(values, 0, starts), {}, {}};
   Tensor runs, lengths;
   describe_runs(starts, n, runs, lengths);
   Unique out{index_select(values, 0, starts), runs, lengths};

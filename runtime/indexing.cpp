@@ -1,6 +1,9 @@
 // indexing.cpp - x[keys]: views for ints and slices, copies for tensors of indices (places.h); and what finds indices.
 #include <algorithm>
+#include <cstring>
+#include <numeric>
 
+#include "kernels/threads.h"
 #include "runtime/places.h"
 #include "runtime/view_support.h"
 
@@ -163,20 +166,50 @@ void index_put_(const Tensor& x, std::span<const Key> keys, const Scalar& value)
   index_put_(x, keys, full({}, value, {x.dtype(), x.device()}));
 }
 
+namespace {
+
+// The places of the `count` true elements of mask from number i on, a row of indices each. Every element is written, and
+// the next one over it where it was false: which are true cannot be foreseen, and a wrong guess costs more.
+void write_places(const Tensor& mask, int64_t i, int64_t count, int64_t* to) {
+  const auto* p = mask.data<uint8_t>();
+  const int rank = mask.rank();
+  const int64_t columns = mask.size(rank - 1);
+  for (int64_t* const end = to + count * rank; to < end;) {
+    int64_t row[kMaxRank], rest = i / columns, column = i % columns;
+    for (int d = rank - 1; d-- > 0; rest /= mask.size(d)) row[d] = rest % mask.size(d);
+    for (; column < columns && to < end; column++, i++) {
+      uint64_t eight = 1;
+      if (column + 8 <= columns) std::memcpy(&eight, p + i, 8);
+      if (!eight) {
+        column += 7, i += 7;
+        continue;
+      }
+      for (int d = 0; d < rank - 1; d++) to[d] = row[d];
+      to[rank - 1] = column;
+      to += p[i] ? rank : 0;
+    }
+  }
+}
+
+}  // namespace
+
 Tensor nonzero(const Tensor& x) {
   // On the host: its size is not known before.
   GradMode off(false);
   const Tensor mask = contiguous(to(x.dtype() == DType::Bool ? x : ne(x, 0), {}, Device{}));
   const auto* p = mask.data<bool>();
-  const int64_t count = std::count(p, p + mask.numel(), true);
-  Tensor places = empty({count, mask.rank()}, {DType::I64, Device{}});
-  int64_t* to_place = places.data<int64_t>();
-  for (int64_t i = 0; i < mask.numel(); i++) {
-    if (!p[i]) continue;
-    int64_t rest = i;
-    for (int d = mask.rank(); d-- > 0; rest /= mask.size(d)) to_place[d] = rest % mask.size(d);
-    to_place += mask.rank();
-  }
+  if (!mask.rank()) return to(empty({int64_t(*p), 0}, {DType::I64, Device{}}), {}, x.device());
+  constexpr int64_t kPart = 32768;
+  const int64_t n = mask.numel(), parts = (n + kPart - 1) / kPart;
+  auto end_of = [=](int64_t part) { return std::min((part + 1) * kPart, n); };
+  std::vector<int64_t> counts(size_t(parts) + 1);  // then: of all parts before
+  parallel(parts, [&](int64_t i) { counts[size_t(i) + 1] = std::count(p + i * kPart, p + end_of(i), true); });
+  std::partial_sum(counts.begin(), counts.end(), counts.begin());
+  const Tensor places = empty({counts.back(), mask.rank()}, {DType::I64, Device{}});
+  parallel(parts, [&](int64_t i) {
+    const int64_t before = counts[size_t(i)];
+    write_places(mask, i * kPart, counts[size_t(i) + 1] - before, places.data<int64_t>() + before * mask.rank());
+  });
   return to(places, {}, x.device());
 }
 TensorList nonzero_by_dim(const Tensor& x) { return unbind(nonzero(x.rank() ? x : unsqueeze(x, 0)), 1); }

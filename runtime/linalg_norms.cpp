@@ -23,8 +23,8 @@ Tensor in_dtype(const char* op, const Tensor& x, std::optional<DType> dtype) {
 
 Tensor norm_values(const Tensor& x, double order, const OptionalDims& dims) {
   if (order == 2) {
-    const Tensor sizes = is_complex(x.dtype()) ? abs(x) : x;
-    return sqrt(sum(square(sizes), dims, true));
+    if (!is_complex(x.dtype())) return two_norm(x, dims, true);
+    return sqrt(sum(square(abs(x)), dims, true));
   }
   if (order == 0) return to(sum(ne(x, 0), dims, true), real_type(x.dtype()));
   const Tensor sizes = abs(x);
@@ -53,7 +53,7 @@ Tensor norm_gradient(const Tensor& x, const Tensor& y, const Tensor& g, double o
 Tensor vector_norm(const char* op, const Tensor& input, double order, const OptionalDims& dims, bool keepdim,
                    std::optional<DType> dtype) {
   const Tensor x = in_dtype(op, input, dtype);
-  if (item_size(x.dtype()) == 2)  // of half types: computed in float32, rounded once
+  if (item_size(x.dtype()) == 2 && order != 2)  // of half types: computed in float32, rounded once
     return to(vector_norm(op, to(x, DType::F32), order, dims, keepdim), x.dtype());
   const OptionalDims over = dims && !dims->empty() ? dims : OptionalDims();
   if (!x.numel() && (order < 0 || order == INFINITY)) {

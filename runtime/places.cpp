@@ -32,6 +32,7 @@ struct Places {
   Dims index_sizes;
   Dims inner_sizes, inner_strides;  // of the other dimensions
   int position = 0;       // where the index dimensions go among the others
+  int64_t parts = 1;      // see IndexCall
 };
 
 bool index_is_elsewhere(const Tensor& x, const Selection& s) {
@@ -67,6 +68,7 @@ Places find_places(const char* op, const Tensor& x, const Selection& s) {
   // Next to each other, the result's index dimensions take their place; apart, they come first (as in NumPy).
   p.position = last - first + 1 == call.keys ? first : 0;
   p.offsets = empty(p.index_sizes, {DType::I64, x.device()});
+  if (s.elementwise && first > 0 && p.index_sizes[0]) p.parts = p.index_sizes[0];  // indexed within x[0], x[1] ...
   // Nothing to copy: indices are not looked at, unless there is nothing that they could choose.
   if (p.offsets.numel() == 0 || (p.inner_sizes.product() == 0 && !chooses_from_nothing)) return p;
   Dims few[2];  // strides: most calls have one or two keys, and making many Dims costs more than the rest
@@ -95,7 +97,7 @@ void run_index(const char* op, IndexCall::Mode mode, const Tensor& x, const Plac
   if (values.numel() == 0) return;
   IndexCall call;
   call.mode = mode, call.dtype = x.dtype(), call.array = x.data();
-  call.offsets = p.offsets.data<int64_t>(), call.count = p.offsets.numel();
+  call.offsets = p.offsets.data<int64_t>(), call.count = p.offsets.numel(), call.parts = p.parts;
   call.inner_rank = p.inner_sizes.rank(), call.inner_shape = p.inner_sizes.data();
   call.inner_strides = p.inner_strides.data(), call.values = values.data(), call.stream = current_stream(x.device());
   BlockingScope scope(values.numel() >= 1 << 20);

@@ -22,8 +22,8 @@ BOLIDE_API Tensor searchsorted(const Tensor& sorted, const Tensor& x, bool right
 struct Unique {
   Tensor values, inverse, counts;
 };
-// Of all elements, in order (`sorted`) or as they change from one to the next.
-BOLIDE_API Unique unique(const Tensor& x, bool sorted);
+// Of all elements, in order (`sorted`) or as they change from one to the next; `described`: with inverse and counts.
+BOLIDE_API Unique unique(const Tensor& x, bool sorted, bool described = true);
 // The same of the slices along dim.
 BOLIDE_API Unique unique_slices(const Tensor& x, int64_t dim, bool sorted);
 BOLIDE_API Tensor isin(const Tensor& elements, const Tensor& test, bool invert);

@@ -37,6 +37,7 @@ template <class T>
 void move_run(const T* from, int64_t from_stride, T* to, int64_t to_stride, int64_t n) {
   if (from_stride == 1 && to_stride == 1) std::memcpy(to, from, n * sizeof(T));
   else if (from_stride == 0 && to_stride == 1) std::fill_n(to, n, *from);
+  else if (from_stride == -1 && to_stride == 1) std::reverse_copy(from - n + 1, from + 1, to);
   else
     for (int64_t i = 0; i < n; i++) to[i * to_stride] = from[i * from_stride];
 }
@@ -110,6 +111,10 @@ void move(const CopyCall& call, const Layout& l) {
   });
 }
 
+void move_any(const CopyCall& call, const Layout& l) {
+  with_size(item_size(call.in.dtype), [&](auto t) { move<decltype(t)>(call, l); });
+}
+
 void convert(const CopyCall& call, const Layout& l) {
   const int compute = int(compute_type(call.in.dtype)), last = l.rank - 1;
   const LoadRun load = kLoads[int(call.in.dtype)][compute];
@@ -144,9 +149,18 @@ void copy(const CopyCall& call) {
     std::swap(layout.shape[last], layout.shape[last - 1]);
     for (auto& strides : layout.strides) std::swap(strides[last], strides[last - 1]);
   }
-  if (call.in.dtype == call.out.dtype)
-    with_size(item_size(call.in.dtype), [&](auto t) { move<decltype(t)>(call, layout); });
-  else convert(call, layout);
+  if (call.in.dtype == call.out.dtype) return move_any(call, layout);
+  bool constant = true;
+  for (int d = 0; d < layout.rank; d++) constant &= layout.strides[0][d] == 0;
+  if (!constant) return convert(call, layout);
+  // One number for all: converted once.
+  const int compute = int(compute_type(call.in.dtype));
+  alignas(16) char number[16], stored[16];
+  kLoads[int(call.in.dtype)][compute](static_cast<const char*>(call.in.data), 0, number, 1);
+  kStores[int(call.out.dtype)][compute](number, stored, 1, 1);
+  CopyCall filled = call;
+  filled.in = {stored, call.out.dtype, call.in.strides};
+  move_any(filled, layout);
 }
 
 }  // namespace bolide::inline BOLIDE_ISA

@@ -24,7 +24,7 @@ extern const OpLoops BOLIDE_LOOPS(_f32)[], BOLIDE_LOOPS(_f64)[], BOLIDE_LOOPS(_i
 inline namespace BOLIDE_ISA {
 namespace {
 
-constexpr int64_t kBlock = 1024, kChunk = 32768, kBandRows = 16, kBandColumns = 64;
+constexpr int64_t kBlock = 1024, kChunk = 32768, kBandRows = 16, kBandColumns = 64, kLongRow = 128;
 constexpr int kPorts = kMaxSlots + 1, kOut = kMaxSlots;
 
 Loop find_loop(const ElementwiseCall& call) {
@@ -115,6 +115,51 @@ struct Plan {
     return call.slots[s].data ? call.slots[s].strides : nullptr;
   }
   bool is_dense(int port) const { return layout.rank == 1 && layout.strides[port][0] == 1; }
+
+  // The last dimension in rows that are worth a call of the loop each: what is dense within them is not gathered.
+  bool wants_rows() const {
+    const int last = layout.rank - 1;
+    return last > 0 && layout.shape[last] >= kLongRow && layout.strides[kOut][last] == 1;
+  }
+  void run_rows(int64_t start, int64_t end) const {
+    alignas(64) std::array<char, kBlock * 8> scratch[kPorts];
+    const int last = layout.rank - 1;
+    const int64_t columns = layout.shape[last], block = std::min(columns, width > 8 ? kBlock / 2 : kBlock);
+    int64_t column = start % columns, rest = start / columns, at[kMaxRank];
+    char* row[kPorts];
+    const void* in[kMaxSlots] = {};
+    for (int s = 0; s < kPorts; s++) row[s] = ports[s].data;
+    for (int d = last - 1; d >= 0; rest /= layout.shape[d--]) {
+      at[d] = rest % layout.shape[d];
+      for (int s = 0; s < kPorts; s++) row[s] += at[d] * layout.strides[s][d] * ports[s].size;
+    }
+    for (int s = 0; s < kMaxSlots; s++)
+      if (ports[s].constant) ports[s].load(ports[s].data, 0, scratch[s].data(), block), in[s] = scratch[s].data();
+    for (int64_t n; start < end; start += n) {
+      n = std::min({block, columns - column, end - start});
+      for (int s = 0; s < kMaxSlots; s++) {
+        const Port& port = ports[s];
+        if (!port.data || port.constant) continue;
+        const int64_t stride = layout.strides[s][last];
+        const char* from = row[s] + column * stride * port.size;
+        if (in[s] = from; port.own && stride == 1) continue;
+        port.load(from, stride, scratch[s].data(), n);
+        in[s] = scratch[s].data();
+      }
+      char* out = row[kOut] + column * ports[kOut].size;
+      loop(in, own_output ? out : scratch[kOut].data(), n);
+      if (!own_output) store(scratch[kOut].data(), out, 1, n);
+      if ((column += n) < columns) continue;
+      column = 0;
+      for (int d = last - 1; d >= 0; d--) {
+        const bool wraps = ++at[d] == layout.shape[d];
+        const int64_t steps = wraps ? 1 - layout.shape[d] : 1;
+        for (int s = 0; s < kPorts; s++) row[s] += steps * layout.strides[s][d] * ports[s].size;
+        if (!wraps) break;
+        at[d] = 0;
+      }
+    }
+  }
 
   void run(int64_t start, int64_t end) const {
     alignas(64) std::array<char, kBlock * 8> scratch[kPorts];
@@ -289,6 +334,49 @@ bool run_words(const ElementwiseCall& call, const Plan& plan) {
   return true;
 }
 
+// Sums, differences and products of small integers are the same modulo 2^bits, computed in their own width.
+template <class T>
+void run_narrow(ElementwiseOp op, const T* a, const T* b, T* out, int64_t n) {
+  auto each = [&](auto f) {
+#pragma GCC ivdep
+    for (int64_t i = 0; i < n; i++) out[i] = T(f(unsigned(a[i]), unsigned(b[i])));
+  };
+  if (op == ElementwiseOp::add) each([](unsigned x, unsigned y) { return x + y; });
+  else if (op == ElementwiseOp::sub) each([](unsigned x, unsigned y) { return x - y; });
+  else each([](unsigned x, unsigned y) { return x * y; });
+}
+bool run_narrow(const ElementwiseCall& call, const Plan& plan) {
+  const DType dtype = call.out.dtype;
+  const bool known = call.op == ElementwiseOp::add || call.op == ElementwiseOp::sub || call.op == ElementwiseOp::mul;
+  if (!known || dtype == DType::Bool || call.compute != Compute::I32 || item_size(dtype) > 2 || !plan.is_dense(kOut))
+    return false;
+  alignas(64) std::array<char, kBlock * 2> constants[2];
+  const int64_t size = item_size(dtype);
+  for (int s = 0; s < 2; s++) {
+    const auto& port = plan.ports[s];
+    if (!port.constant && (call.slots[s].dtype != dtype || !plan.is_dense(s))) return false;
+    if (!port.constant) continue;
+    int32_t number;
+    port.load(port.data, 0, &number, 1);
+    if (size == 1) std::memset(constants[s].data(), number & 255, kBlock);
+    else std::fill_n(reinterpret_cast<uint16_t*>(constants[s].data()), kBlock, uint16_t(number));
+  }
+  parallel_rows(plan.layout.count, 2 * kChunk, [&](int64_t begin, int64_t end) {
+    for (int64_t n; begin < end; begin += n) {
+      n = std::min(kBlock, end - begin);
+      auto from = [&](int s) {
+        return plan.ports[s].constant ? constants[s].data() : plan.ports[s].data + begin * size;
+      };
+      auto run = [&]<class T>(T) {
+        run_narrow(call.op, reinterpret_cast<const T*>(from(0)), reinterpret_cast<const T*>(from(1)),
+                   reinterpret_cast<T*>(plan.ports[kOut].data + begin * size), n);
+      };
+      size == 1 ? run(uint8_t()) : run(uint16_t());
+    }
+  });
+  return true;
+}
+
 // The most common small call needs no plan: everything dense and of the compute type, or a scalar.
 bool run_small(const ElementwiseCall& call) {
   if (call.rank > 1) return false;
@@ -322,14 +410,16 @@ bool run_small(const ElementwiseCall& call) {
 void elementwise(const ElementwiseCall& call) {
   if (run_small(call)) return;
   const Plan plan(call);
-  if (plan.layout.count == 0 || run_words(call, plan)) return;
+  if (plan.layout.count == 0 || run_words(call, plan) || run_narrow(call, plan)) return;
   if (plan.wants_tiles()) {
     const int64_t numbers = kBandRows * plan.layout.shape[plan.layout.rank - 1];
     return parallel_rows(plan.bands(), std::max<int64_t>(1, kChunk / numbers), [&](int64_t begin, int64_t end) {
       for (int64_t band = begin; band < end; band++) plan.run_band(band);
     });
   }
-  parallel_rows(plan.layout.count, kChunk, [&](int64_t begin, int64_t end) { plan.run(begin, end); });
+  const bool rows = plan.wants_rows();
+  parallel_rows(plan.layout.count, kChunk,
+                [&](int64_t begin, int64_t end) { rows ? plan.run_rows(begin, end) : plan.run(begin, end); });
 }
 
 }  // namespace BOLIDE_ISA

@@ -6,9 +6,13 @@
 // is what fusing them would give, and an input that wants no gradient costs nothing.
 #include "kernels/cpu/elementwise_loops.h"
 
+#include <algorithm>
+
 #include "kernels/op_list.h"
 
-namespace bolide::inline BOLIDE_ISA {
+namespace bolide {
+extern const OpLoops kLoops_baseline_f64[];
+inline namespace BOLIDE_ISA {
 namespace {
 
 using T = BOLIDE_TYPE;
@@ -72,8 +76,62 @@ struct OutOf<Num<R>> {
   using type = R;  // T, or its real type
 };
 
+#if defined(BOLIDE_VECTOR_F64)
+// The slot of the angle where the vector code knows angles up to kLargestAngle only; else -1.
+template <class F>
+inline constexpr int kAngle = -1;
+template <class O>
+inline constexpr bool kOfAngle =
+    std::is_same_v<T, double> &&
+    (O::kOp == ElementwiseOp::sin || O::kOp == ElementwiseOp::cos || O::kOp == ElementwiseOp::tan);
+template <class O>
+inline constexpr int kAngle<Forward<O>> = kOfAngle<O> ? 0 : -1;
+template <class O, int k>
+inline constexpr int kAngle<Gradient<O, k>> = kOfAngle<O> && kUses<O, k, 1> ? 1 : -1;
+template <class O>
+Loop library_loop(Forward<O>) {
+  return kLoops_baseline_f64[int(O::kOp)].forward;
+}
+template <class O, int k>
+Loop library_loop(Gradient<O, k>) {
+  return kLoops_baseline_f64[int(O::kOp)].gradient[k];
+}
+template <class F, class A>
+BOLIDE_FN bool is_far(A x) {
+  return x < -kLargestAngle || x > kLargestAngle;
+}
+
+template <class F>
+void loop(const void* const* in, void* out, int64_t n);
+// Some of these angles are larger: of those the C library's results, from the loops of the baseline.
+template <class F, int... s>
+[[gnu::noinline]] void far_step(const T* const* p, T* q, int64_t i, int count) {
+  T angles[kStep], near[kStep], y[kStep];  // the output may be where the input is
+  const void* in[] = {p[s] ? p[s] + i : nullptr...};
+  std::copy_n(p[kAngle<F>] + i, count, angles);
+  for (int j = 0; j < count; j++) near[j] = is_far<F>(angles[j]) ? T(0) : angles[j];
+  in[kAngle<F>] = near;
+  loop<F>(in, y, count);
+  for (int j = 0; j < count; j++) {
+    if (!is_far<F>(angles[j])) continue;
+    const void* one[] = {p[s] ? p[s] + i + j : nullptr...};
+    one[kAngle<F>] = angles + j;
+    library_loop(F())(one, y + j, 1);
+  }
+  std::copy_n(y, count, q + i);
+}
+#endif
+
 template <class F, int kCount, int... s>
 BOLIDE_FN void step(const T* const* p, auto* q, int64_t i, std::integer_sequence<int, s...>) {
+#if defined(BOLIDE_VECTOR_F64)
+  if constexpr (kAngle<F> >= 0) {
+    int64_t far = 0;
+    for (int j = 0; j < kCount; j++) far |= -int64_t(is_far<F>(p[kAngle<F>][i + j]));
+    if (far) [[unlikely]]
+      return far_step<F, s...>(p, q, i, kCount);
+  }
+#endif
 #pragma GCC ivdep
 #pragma GCC unroll 1  // before it is vector code
   for (int j = 0; j < kCount; j++) store(F::call(load<F::template kReads<s>>(p[s] + i + j)...), q + i + j);
@@ -129,9 +187,8 @@ constexpr OpLoops loops_of() {
 }
 
 }  // namespace
-}  // namespace bolide::inline BOLIDE_ISA
+}  // namespace BOLIDE_ISA
 
-namespace bolide {
 #define BOLIDE_JOIN_(a, b) a##b
 #define BOLIDE_JOIN(a, b) BOLIDE_JOIN_(a, b)
 extern const OpLoops BOLIDE_JOIN(kLoops_, BOLIDE_TABLE)[];

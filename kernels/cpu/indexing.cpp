@@ -77,8 +77,10 @@ void move_all(const IndexCall& call, const Moves& moves) {
   char *array = static_cast<char*>(call.array), *values = static_cast<char*>(call.values);
   int64_t piece = std::min(n, kChunk), rows = std::max<int64_t>(1, kChunk / piece);
   if (call.mode != IndexCall::Take) {
-    rows = call.count;
-    piece = n * call.count < kChunk ? n : std::clamp<int64_t>((n + 15) / 16, std::min<int64_t>(n, 64), n);
+    const int64_t part = call.count / call.parts;
+    rows = part * std::max<int64_t>(1, kChunk / (part * n));
+    piece =
+        call.parts > 1 || n * call.count < kChunk ? n : std::clamp<int64_t>((n + 15) / 16, std::min<int64_t>(n, 64), n);
   } else if (rank == 1 && stride != 1 && n > 16) {  // columns: 16 rows of the array, that stay in the cache
     piece = 16, rows = kChunk / piece;
   }

@@ -3,6 +3,9 @@
 // Floating-point numbers go to the tiles of gemm.h (half types as floats, rounded once at the end), one or two rows to
 // loops of their own (beside OpenBLAS: NumPy's column in benchmarks/results/cpu.md). Complex products go to OpenBLAS
 // where it is installed. Integers, and smaller complex products, take a plain blocked loop.
+#include <numeric>
+#include <vector>
+
 #include "kernels/cpu/gemm.h"
 #include "kernels/cpu/openblas.h"
 #include "kernels/cpu/types.h"
@@ -171,6 +174,23 @@ void multiply(const MatmulCall& call) {
   });
 }
 
+// A long product of two vectors: pieces by all threads, whose sums are added up in order.
+template <class T>
+bool multiply_vectors(const MatmulCall& call) {
+  constexpr int64_t kPiece = 32768;
+  if (call.m != 1 || call.n != 1 || call.batch != 1 || call.accumulate || call.bias || call.k < 2 * kPiece)
+    return false;
+  std::vector<T> sums(size_t(parts(call.k, kPiece)));
+  parallel(int64_t(sums.size()), [&](int64_t i) {
+    Product<T> p = product_of<T>(call, 0);
+    p.a = p.a.at(0, i * kPiece), p.b = p.b.at(i * kPiece, 0), p.c = &sums[size_t(i)];
+    p.k = std::min(kPiece, p.k - i * kPiece);
+    run_chunk(way_of(p), p);
+  });
+  *static_cast<T*>(call.c) = std::accumulate(sums.begin(), sums.end(), T(0));
+  return true;
+}
+
 // ---- integers and complex numbers --------------------------------------------------------------------------
 
 template <class T>
@@ -227,6 +247,8 @@ void run_matmul(const MatmulCall& call) {
     for (int64_t b = 0; b < call.batch; b++) copy_start(product_of<S>(call, b));
     return;
   }
+  if constexpr (std::is_floating_point_v<S>)
+    if (multiply_vectors<S>(call)) return;
   if constexpr (std::is_floating_point_v<S> || kIsHalf<S>) multiply<S>(call);
   else multiply_plainly<S>(call);
 }

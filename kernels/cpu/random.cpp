@@ -152,10 +152,11 @@ void arange(const ArangeCall& call) {
         S* out = static_cast<S*>(call.out);
         const double start = call.start, step = call.step;
         const int64_t integer_start = call.integer_start, integer_step = call.integer_step;
+        const double origin = call.backwards ? double(count - 1) : 0, sign = call.backwards ? -1 : 1;
         parallel_rows(count, 65536, [=](int64_t first, int64_t last) {
           for (int64_t i = first; i < last; i++) {
             if constexpr (std::is_integral_v<S>) out[i] = S(integer_start + i * integer_step);
-            else out[i] = store_as<S>(ComputeOf<S>(start + double(i) * step));
+            else out[i] = store_as<S>(ComputeOf<S>(start + (origin + sign * double(i)) * step));
           }
         });
       });

@@ -5,6 +5,7 @@
 // error grows with log(n). Columns: where neighbours in memory belong to neighbouring results, a panel of
 // results runs down the rows together, 64 rows a partial. The order depends on the shape alone: the same
 // result for every number of threads.
+#include <cstring>
 #include <vector>
 
 #include "kernels/cpu/convert.h"
@@ -17,6 +18,7 @@ namespace {
 
 constexpr int64_t kLanes = 64, kBlock = 4096, kPanel = 1024, kRows = 64, kPiece = 16 * kBlock;
 constexpr int64_t kTogether = 4;  // rows of a panel that are combined before what there is is read
+constexpr int64_t kTogetherRows = 16;
 
 template <class T>
 struct table {
@@ -72,10 +74,11 @@ struct Layout {
   // Where result r reads and writes, in elements.
   void place(int64_t r, int64_t& in, int64_t& out) const {
     in = out = 0;
-    for (int d = kept_rank - 1; d >= 0; r /= kept_shape[d--]) {
+    for (int d = kept_rank - 1; d > 0; r /= kept_shape[d--]) {
       in += r % kept_shape[d] * kept_in[d];
       out += r % kept_shape[d] * kept_out[d];
     }
+    in += r * kept_in[0], out += r * kept_out[0];
   }
 };
 
@@ -93,23 +96,48 @@ const T* read(const ReduceCall& call, const Layout& l, int64_t base, int64_t beg
   return block;
 }
 
+// The partial results of a block.
 template <class R, class T>
-T reduce_block(const T* p, int64_t n, T s) {
-  if (n < kLanes / 2) {
-    Num<T> total = R::first();
-    for (int64_t i = 0; i < n; i++) total = R::combine(total, R::map(p[i], s));
-    return total.v;
-  }
+[[gnu::noinline]] void fill_lanes(const T* p, int64_t n, T s, T* to) {
   T lanes[kLanes];
   for (T& lane : lanes) lane = R::first().v;
   int64_t i = 0;
   for (; i + kLanes <= n; i += kLanes)
 #pragma GCC ivdep
     for (int64_t j = 0; j < kLanes; j++) lanes[j] = R::combine(lanes[j], R::map(p[i + j], s)).v;
-  for (int64_t j = 0; i + j < n; j++) lanes[j] = R::combine(lanes[j], R::map(p[i + j], s)).v;
+  if (const int64_t rest = n - i) {  // as long as the others, since a loop of any length is much more code
+    T padded[kLanes] = {};
+    std::memcpy(padded, p + i, size_t(rest) * sizeof(T));
+    T mapped[kLanes];
+#pragma GCC ivdep
+    for (int64_t j = 0; j < kLanes; j++) mapped[j] = R::combine(lanes[j], R::map(padded[j], s)).v;
+    std::memcpy(lanes, mapped, size_t(rest) * sizeof(T));
+  }
+  std::memcpy(to, lanes, sizeof lanes);
+}
+// The partial results of some blocks become one result each, in lanes[k][0]. All of a width at once: none waits for
+// another.
+template <class R, class T>
+[[gnu::noinline]] void fold_lanes(T (*lanes)[kLanes], int64_t blocks) {
+#pragma GCC unroll 1
   for (int64_t width = kLanes / 2; width > 0; width /= 2)
-    for (int64_t j = 0; j < width; j++) lanes[j] = R::combine(lanes[j], lanes[j + width]).v;
-  return lanes[0];
+#pragma GCC unroll 1
+    for (int64_t k = 0; k < blocks; k++)
+#pragma GCC ivdep
+#pragma GCC unroll 1
+      for (int64_t j = 0; j < width; j++) lanes[k][j] = R::combine(lanes[k][j], lanes[k][j + width]).v;
+}
+template <class R, class T>
+[[gnu::noinline]] T reduce_block(const T* p, int64_t n, T s) {
+  if (n < kLanes / 2) {
+    Num<T> total = R::first();
+    for (int64_t i = 0; i < n; i++) total = R::combine(total, R::map(p[i], s));
+    return total.v;
+  }
+  T lanes[1][kLanes];
+  fill_lanes<R>(p, n, s, lanes[0]);
+  fold_lanes<R>(lanes, 1);
+  return lanes[0][0];
 }
 
 // Pairs of halves, cut at multiples of kBlock: the same tree whoever computes which part of it.
@@ -121,8 +149,19 @@ T reduce_tree(int64_t begin, int64_t n, int64_t leaf_size, const Leaf& leaf) {
   return R::combine(a, reduce_tree<R, T>(begin + half, n - half, leaf_size, leaf)).v;
 }
 
+// How many of n bytes of bool are true.
+BOLIDE_FN int32_t count_true(const uint8_t* p, int64_t n) {
+  int32_t count = 0;
+  for (int64_t i = 0; i < n; i++) count += p[i];
+  return count;
+}
 template <class R, class T>
 T reduce_row(const ReduceCall& call, const Layout& l, int64_t base, int64_t begin, int64_t n, T s) {
+  if constexpr (std::is_same_v<R, table<int64_t>::sum>)
+    if (call.in.dtype == DType::Bool && l.reduced_rank == 1 && l.strides[0] == 1)
+      return reduce_tree<R, T>(begin, n, kBlock, [&](int64_t at, int64_t count) -> T {
+        return count_true(static_cast<const uint8_t*>(call.in.data) + base + at, count);
+      });
   T block[kBlock];
   return reduce_tree<R, T>(begin, n, kBlock, [&](int64_t at, int64_t count) {
     return reduce_block<R>(read(call, l, base, at, count, block), count, s);
@@ -157,25 +196,45 @@ T reduce_one(const ReduceCall& call, const Layout& l, int64_t base) {
   return R::finish(total, T(l.n), T(call.parameter), s).v;
 }
 
+// n results, `stride` apart in the output.
 template <class T>
-void write(const ReduceCall& call, int64_t at, T value) {
+void write(const ReduceCall& call, int64_t at, const T* values, int64_t n = 1, int64_t stride = 1) {
   const DType dtype = call.out.dtype;
-  kStores[int(dtype)][int(call.compute)](&value, static_cast<char*>(call.out.data) + at * item_size(dtype), 1, 1);
+  kStores[int(dtype)][int(call.compute)](values, static_cast<char*>(call.out.data) + at * item_size(dtype), stride, n);
 }
 
+// Dense rows [begin, end) of a few vectors each: some at a time.
+template <class R, class T>
+void reduce_together(const ReduceCall& call, const Layout& l, int64_t begin, int64_t end) {
+  T lanes[kTogetherRows][kLanes], totals[kTogetherRows];
+  for (int64_t r = begin, rows; r < end; r += rows) {
+    rows = std::min(kTogetherRows, end - r);
+    for (int64_t k = 0; k < rows; k++)
+      fill_lanes<R>(static_cast<const T*>(call.in.data) + (r + k) * l.kept_in[0], l.n, T(0), lanes[k]);
+    fold_lanes<R>(lanes, rows);
+    for (int64_t k = 0; k < rows; k++) totals[k] = R::finish(lanes[k][0], T(l.n), T(call.parameter), T(0)).v;
+    write(call, r * l.kept_out[0], totals, rows, l.kept_out[0]);
+  }
+}
 template <class R, class T>
 void reduce_rows(const ReduceCall& call, const Layout& l) {
-  const int64_t grain = std::max<int64_t>(1, 2 * kBlock / std::max<int64_t>(l.n, 16));
+  const int64_t grain = std::max<int64_t>(1, 8 * kBlock / std::max<int64_t>(l.n, 16));
   auto one = [&](int64_t r) {
     int64_t in, out;
     l.place(r, in, out);
-    write(call, out, reduce_one<R, T>(call, l, in));
+    const T total = reduce_one<R, T>(call, l, in);
+    write(call, out, &total);
   };
   if (l.n > kPiece) {  // parallel within each
     for (int64_t r = 0; r < l.results; r++) one(r);
     return;
   }
+  constexpr bool kAlone = std::is_same_v<typename R::Shift::type, typename table<T>::nothing> && !kIsComplex<T>;
+  const bool plain = kAlone && l.kept_rank == 1 && l.reduced_rank == 1 && l.strides[0] == 1 && l.n <= kBlock &&
+                     l.n >= kLanes / 2 && call.in.dtype == kComputeDTypes[int(call.compute)];
   parallel_rows(l.results, grain, [&](int64_t begin, int64_t end) {
+    if constexpr (kAlone)
+      if (plain) return reduce_together<R, T>(call, l, begin, end);
     for (int64_t r = begin; r < end; r++) one(r);
   });
 }
@@ -255,7 +314,7 @@ void reduce_columns(const ReduceCall& call, const Layout& l) {
   each_panel(l, [&](int64_t in, int64_t out, int64_t columns) {
     T totals[kPanel];
     reduce_panel<R>(call, l, in, columns, totals);
-    for (int64_t j = 0; j < columns; j++) write(call, out + j * l.kept_out[l.kept_rank - 1], totals[j]);
+    write(call, out, totals, columns, l.kept_out[l.kept_rank - 1]);
   });
 }
 
@@ -292,26 +351,36 @@ void find_in_columns(const ReduceCall& call, const Layout& l) {
     for (int64_t j = 0; j < columns; j++) to[j * l.kept_out[l.kept_rank - 1]] = places[j];
   });
 }
+// The first element that is `wanted`, or NaN where that is; there is one.
+template <class T>
+int64_t place_of(const ReduceCall& call, const Layout& l, int64_t base, T wanted) {
+  T block[kBlock];
+  auto is_it = [=](T x) { return (x == wanted) | ((x != x) & (wanted != wanted)); };
+  for (int64_t at = 0;; at += kBlock) {
+    const int64_t n = std::min(kBlock, l.n - at);
+    const T* p = read(call, l, base, at, n, block);
+    for (int64_t i = 0; i < n; i += kLanes) {
+      const int64_t end = std::min(i + kLanes, n);
+      IntOf<T> found = 0;
+      for (int64_t k = i; k < end; k++) found |= is_it(p[k]);
+      if (!found) continue;
+      for (int64_t k = i;; k++)
+        if (is_it(p[k])) return at + k;
+    }
+  }
+}
 template <class T>
 void find_extreme(const ReduceCall& call, const Layout& l) {
   const bool largest = call.op == ReductionOp::argmax;
   if (in_columns(l) && l.n <= std::numeric_limits<int32_t>::max())
     return largest ? find_in_columns<true, T>(call, l) : find_in_columns<false, T>(call, l);
   parallel_rows(l.results, std::max<int64_t>(1, kBlock / l.n), [&](int64_t begin, int64_t end) {
-    T block[kBlock];
     for (int64_t r = begin; r < end; r++) {
-      int64_t in, out, place = 0;
+      int64_t in, out;
       l.place(r, in, out);
-      T best = 0;
-      for (int64_t at = 0; at < l.n; at += kBlock) {
-        const int64_t n = std::min(kBlock, l.n - at);
-        const T* p = read(call, l, in, at, n, block);
-        for (int64_t i = 0; i < n; i++) {
-          const bool better = largest ? p[i] > best : p[i] < best;
-          if ((at + i == 0) | ((better | (p[i] != p[i])) & (best == best))) best = p[i], place = at + i;
-        }
-      }
-      static_cast<int64_t*>(call.out.data)[out] = place;
+      const T best = largest ? reduce_one<typename table<T>::amax, T>(call, l, in)
+                             : reduce_one<typename table<T>::amin, T>(call, l, in);
+      static_cast<int64_t*>(call.out.data)[out] = place_of(call, l, in, best);
     }
   });
 }

@@ -19,20 +19,27 @@ class Scanner {
       : call_(call), load_(kLoads[int(call.dtype)][int(kCompute)]), store_(kStores[int(call.out_dtype)][int(kCompute)]),
         in_size_(item_size(call.dtype)), out_size_(item_size(call.out_dtype)) {}
 
-  void row(int64_t r) const {  // inner == 1
-    ScanState<T> state = Scan::first();
+  // Rows side by side, where inner == 1: each step of a row waits for the one before, but not for another row's.
+  static constexpr int kRows = std::is_same_v<Scan, LogSumExpScan<T>> ? 1 : 4;
+  void rows(int64_t first, int count_of_rows) const {  // up to kRows; what lacks is made up and not stored
+    ScanState<T> states[kRows];
+    std::fill_n(states, kRows, Scan::first());
     const int64_t n = call_.n;
     for (int64_t done = 0; done < n; done += kBlock) {
       const int64_t count = std::min(kBlock, n - done), begin = call_.reverse ? n - done - count : done;
-      T block[kBlock];
-      load(r * n + begin, block, count);
-      for (int64_t k = 0; k < count; k++) {
-        const int64_t i = call_.reverse ? count - 1 - k : k;
-        state = Scan::combine(state, {block[i], begin + i});
-        block[i] = state.value;
-        if (call_.places) call_.places[r * n + begin + i] = state.place;
+      T blocks[kRows][kBlock];
+      for (int r = count_of_rows; r < kRows; r++) std::fill_n(blocks[r], count, T(0));
+      for (int r = 0; r < count_of_rows; r++) load((first + r) * n + begin, blocks[r], count);
+      const int64_t last = call_.reverse ? count - 1 : 0, step = call_.reverse ? -1 : 1;
+      for (int64_t k = 0, i = last; k < count; k++, i += step) {
+#pragma GCC unroll 4
+        for (int r = 0; r < kRows; r++) {
+          states[r] = Scan::combine(states[r], {blocks[r][i], begin + i});
+          blocks[r][i] = states[r].value;
+          if (call_.places && r < count_of_rows) call_.places[(first + r) * n + begin + i] = states[r].place;
+        }
       }
-      store(block, r * n + begin, count);
+      for (int r = 0; r < count_of_rows; r++) store(blocks[r], (first + r) * n + begin, count);
     }
   }
   void columns(int64_t outer, int64_t first, int64_t count) const {  // up to kBlock of them
@@ -72,7 +79,8 @@ void scan(const ScanCall& call) {
     const Scanner<T, Scan> scanner(call);
     if (call.inner == 1) {
       parallel_rows(call.outer, kGrain / std::max<int64_t>(call.n, 1), [&](int64_t begin, int64_t end) {
-        for (int64_t r = begin; r < end; r++) scanner.row(r);
+        for (int64_t r = begin; r < end; r += scanner.kRows)
+          scanner.rows(r, int(std::min<int64_t>(scanner.kRows, end - r)));
       });
       return;
     }

@@ -106,13 +106,14 @@ struct SequenceArguments {
   double start = 0, step = 1;
   int64_t integer_start = 0, integer_step = 1, count = 0;
   void* out = nullptr;
+  bool backwards = false;
 };
 template <class S>
 __global__ void __launch_bounds__(kThreads) arange_kernel(BOLIDE_ARGUMENTS(SequenceArguments, a)) {
   S* out = static_cast<S*>(a.out);
   for (int64_t i = thread_of_grid(); i < a.count; i += threads_of_grid()) {
     if constexpr (std::is_integral_v<S>) out[i] = S(a.integer_start + i * a.integer_step);
-    else out[i] = store_as<S>(ComputeOf<S>(a.start + double(i) * a.step));
+    else out[i] = store_as<S>(ComputeOf<S>(a.start + double(a.backwards ? a.count - 1 - i : i) * a.step));
   }
 }
 
@@ -141,7 +142,8 @@ void random(const RandomCall& call) {
 
 void arange(const ArangeCall& call) {
   if (!contains(Any, call.dtype)) raise_dtype("arange", call.dtype);
-  const SequenceArguments a{call.start, call.step, call.integer_start, call.integer_step, call.count, call.out};
+  const SequenceArguments a{call.start, call.step, call.integer_start, call.integer_step,
+                            call.count, call.out,  call.backwards};
   const Walk walk(call.count);
   with_storage(call.dtype,
                [&]<class S>(S) { launch("arange", arange_kernel<S>, walk.grid, walk.block, call.stream, a); });

@@ -201,7 +201,7 @@ COMPOSED = [
     Row("isclose", oracle.isclose, FC, "bool", cases=(*cases(((3, 5), (3, 5)), ((4,), ())),
         Case(((7,), (7,)), named={"rtol": 0.5, "atol": 0.5, "equal_nan": True})), outside="skip"),
     Row("fmod", oracle.fmod, "Number", inplace=True, cases=BINARY_CASES, domain=((-3.0, 3.0), POSITIVE), outside="skip", half_roundings=2, **SLOPES),
-    Row("nan_to_num", lambda x, nan=0.0, posinf=None, neginf=None: np.where(np.isnan(x), nan, x), "Float", inplace=True,
+    Row("nan_to_num", lambda x, nan=0.0, posinf=None, neginf=None: np.where(np.isnan(x), nan, x), "Float", inplace=True, aliases=("replaced",),
         cases=(*cases(((3, 5),), ((),)), Case((Fixed(np.array([math.nan, 2.0])),), named={"nan": 7.0},
         dtypes=("float64",))), outside="skip", **SLOPE),
 ]  # fmt: skip

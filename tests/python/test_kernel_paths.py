@@ -3,6 +3,7 @@
 Sizes lie around the edges of blocks; references are NumPy's.
 """
 
+import math
 import warnings
 
 import bolide
@@ -165,7 +166,8 @@ CORNERS = [0.0, -0.0, 1, -1, 0.5, -0.5, 2, -2, 3, -3, np.inf, -np.inf, np.nan, 1
 
 
 @pytest.mark.parametrize(
-    "name", ["exp", "exp2", "expm1", "log", "log1p", "tanh", "arctan", "arctan2", "power"]
+    "name",
+    "exp exp2 expm1 log log1p tanh arctan arctan2 power sin cos tan".split(),
 )
 def test_functions_of_float64(tensor, name):
     """Within 4 units of the C library's at corners and on random numbers, with its signs of zero."""
@@ -204,3 +206,117 @@ def test_reductions_of_columns(tensor, dtype, shape):
     check(x.amin(d), a.min(d))
     if dtype != "float16":  # whole numbers: exact
         check(x.sum(d).to(bolide.float64), wide.sum(d))
+
+
+def test_large_angles_beside_small_ones(tensor):
+    """Beyond 1e9 the C library's sine, whatever lies beside it; the slope too, in place too."""
+    x = np.linspace(-8, 8, 1500)
+    x[::7] *= 10.0 ** np.arange(0, 215)
+    x[1:400:90] = np.inf, 1e9, np.nextafter(1e9, 2e9), -(2.0**60), -np.inf
+    with np.errstate(invalid="ignore"):
+        for name in ("sin", "cos", "tan"):
+            expected = getattr(np, name)(x)
+            found = getattr(bolide, name)(tensor(x)).cpu().numpy()
+            np.testing.assert_allclose(found, expected, rtol=6e-16, atol=0)
+            np.testing.assert_array_equal(getattr(tensor(x.copy()), name + "_")().cpu(), found)
+            lone = [getattr(bolide, name)(tensor(x[i : i + 1])).item() for i in range(0, 1500, 11)]
+            np.testing.assert_array_equal(lone, found[::11])
+        t = tensor(x).requires_grad_()
+        (slope,) = bolide.autograd.grad(t.sin().sum(), [t])
+        np.testing.assert_allclose(slope.cpu(), np.cos(x), rtol=6e-16, atol=0)
+
+
+def test_error_function_of_float64(tensor):
+    x = np.concatenate(
+        [np.linspace(-7, 7, 3001), [1, -1, 0.0, -0.0, np.inf, -np.inf, np.nan, 5e-324, 1e-9]]
+    )
+    expected = np.array([math.erf(v) for v in x])
+    found = bolide.erf(tensor(x)).cpu().numpy()
+    np.testing.assert_allclose(found, expected, rtol=5e-16, atol=0)
+    np.testing.assert_array_equal(np.signbit(found), np.signbit(expected))
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "int8", "int16"])
+def test_small_integers_wrap_around(tensor, dtype):
+    rng, limits = np.random.default_rng(4), np.iinfo(dtype)
+    a, b = (rng.integers(limits.min, limits.max, 70_001, dtype, endpoint=True) for _ in "ab")
+    x, y = tensor(a), tensor(b)
+    for f in (np.add, np.subtract, np.multiply):
+        check(f(x, y), f(a, b))
+        check(f(x, 100), f(a, dtype and np.array(100, dtype)))
+        check(f(100, y), f(np.array(100, dtype), b))
+        check(f(x[::3], y[::3]), f(a[::3], b[::3]))
+
+
+def test_integer_quotients_at_the_edges(tensor):
+    edges = np.array([-(2**31), -(2**31) + 1, -7, -1, 1, 2, 3, 46341, 2**31 - 2, 2**31 - 1])
+    a, b = (part.ravel().astype("int32") for part in np.meshgrid(edges, edges))
+    fits = (a != -(2**31)) | (b != -1)
+    a, b = a[fits], b[fits]
+    check(tensor(a) // tensor(b), a // b)
+    check(tensor(a) % tensor(b), a % b)
+
+
+@pytest.mark.parametrize("columns", [127, 128, 300, 2050])
+def test_rows_beside_columns(tensor, columns):
+    a, row, column = (
+        numbers((40, columns), "float32"),
+        numbers((1, columns), "float32", 1),
+        numbers((40, 1), "float32", 2),
+    )
+    whole, small = numbers((40, columns), "int64", 3), numbers((1, columns), "uint8", 4)
+    x = tensor(a)
+    check(x + tensor(row), a + row)
+    check(tensor(column) * x, column * a)
+    check(tensor(row) - tensor(column), row - column)
+    check(x[1:, 1:] * x[:-1, :-1], a[1:, 1:] * a[:-1, :-1])
+    check(tensor(whole) + tensor(small), whole + small)
+    check(bolide.where(tensor(small) > 50, x, 1.5), np.where(small > 50, a, np.float32(1.5)))
+    check(x.half() + tensor(row).half(), (a + row).astype("float16"))
+    cube = numbers((3, 40, columns), "float32", 5)
+    check(tensor(cube) + tensor(row), cube + row)
+    check(tensor(cube)[:, ::2] * tensor(column)[::2], cube[:, ::2] * column[::2])
+    check(tensor(cube).flip(0, 2), np.flip(cube, (0, 2)))
+    expected = a * row  # x may share memory with a
+    check(x.mul_(tensor(row)), expected)
+
+
+@pytest.mark.parametrize("shape", [(70_001,), (3, 40_000), (50, 7, 130), (3, 0)])
+@pytest.mark.parametrize("share", [0.001, 0.5, 1.0])
+def test_places_of_true(tensor, shape, share):
+    a = np.random.default_rng(5).random(shape) < share
+    check(bolide.nonzero(tensor(a)), np.argwhere(a))
+    check(tensor(a).sum(-1), a.sum(-1))
+    check(bolide.count_nonzero(tensor(a)), np.array(np.count_nonzero(a)))
+
+
+@pytest.mark.parametrize("rows", [1, 4, 7, 37])
+@pytest.mark.parametrize("n", [31, 32, 100, 513, 4097])
+def test_rows_together(tensor, rows, n):
+    a = numbers((rows, n), "float64")
+    a[0, n // 2] = a[-1, n // 3] = np.nan
+    b = numbers((rows, n), "int64", 1)
+    x, y = tensor(a), tensor(b)
+    check(x.sum(1), a.sum(1))
+    check(y.sum(1), b.sum(1))
+    check(x.argmax(1), a.argmax(1))
+    check(x.argmin(1), a.argmin(1))
+    check(y.argmax(1), b.argmax(1))
+    check(x.amax(1), a.max(1))
+    check(x.cumsum(1), a.cumsum(1))
+    check(y.flip(1).cumsum(1), b[:, ::-1].cumsum(1))
+    found = y.cummax(1)
+    check(found.values, np.maximum.accumulate(b, 1))
+    check(y.gather(1, found.indices), np.maximum.accumulate(b, 1))
+
+
+def test_not_finite_ones_replaced(tensor):
+    a = np.array([np.nan, np.inf, -np.inf, 1.5, -0.0] * 30, "float32")
+    for options in (
+        {},
+        {"nan": 2.0},
+        {"posinf": 3.0},
+        {"posinf": 3.0, "neginf": -3.0},
+        {"posinf": -3.0, "neginf": 3.0},
+    ):
+        check(bolide.nan_to_num(tensor(a), **options), np.nan_to_num(a, **options))
