@@ -11,9 +11,10 @@ namespace {
 
 using linalg::adjoint, linalg::cdist, linalg::cholesky, linalg::cholesky_inverse, linalg::cholesky_solve, linalg::cond,
     linalg::det, linalg::eig, linalg::eigh, linalg::geqrf, linalg::householder_product, linalg::inverse,
-    linalg::kNotPositive, linalg::kSingular, linalg::kUnsolvable, linalg::kZeroPivot, linalg::lu_factor,
+    linalg::kNotPositive, linalg::kSingular, linalg::kUnsolvable, linalg::kZeroInD, linalg::kZeroPivot,
+    linalg::ldl_factor, linalg::ldl_solve, linalg::lu_factor,
     linalg::lu_solve, linalg::lu_unpack, linalg::matrix_exp, linalg::matrix_norm, linalg::matrix_power,
-    linalg::matrix_rank, linalg::NormOrder, linalg::pdist, linalg::pinv, linalg::qr, linalg::QrMode, linalg::raise_bad,
+    linalg::matrix_rank, linalg::NormOrder, linalg::ormqr, linalg::pdist, linalg::pinv, linalg::qr, linalg::QrMode, linalg::raise_bad,
     linalg::slogdet, linalg::solve, linalg::solve_triangular, linalg::svd, linalg::svdvals, linalg::vector_norm;
 using OptionalText = std::optional<std::string_view>;
 using OptionalDType = std::optional<DType>;
@@ -73,6 +74,13 @@ PyObject* inv_ex(const Tensor& a, bool check_errors) {
 }
 Tensor triangular(const Tensor& a, const Tensor& b, bool upper, bool left, bool unitriangular) {
   return solve_triangular("linalg.solve_triangular", a, b, upper, left, unitriangular);
+}
+PyObject* triangular_old(const Tensor& b, const Tensor& a, bool upper, bool transpose, bool unitriangular) {
+  const char* op = "triangular_solve";
+  const Tensor x = solve_triangular(op, transpose ? linalg::transposed(a) : a, b, upper != transpose, true, unitriangular);
+  Dims sizes = x.sizes();
+  sizes[sizes.rank() - 1] = a.sizes().back();
+  return named("triangular_solve", {"solution", "cloned_coefficient"}, {x, clone(expand(a, sizes))});
 }
 Tensor pinv_of(const Tensor& a, PyObject* rcond, bool hermitian, PyObject* atol, PyObject* rtol) {
   return pinv("linalg.pinv", a, limit_of(atol, a), limit_of(rcond == Py_None ? rtol : rcond, a), hermitian);
@@ -148,6 +156,16 @@ Tensor lu_solve_new(const Tensor& lu, const Tensor& pivots, const Tensor& b, boo
 Tensor lu_solve_old(const Tensor& b, const Tensor& lu, const Tensor& pivots) {
   return lu_solve("linalg.lu_solve", lu, pivots, b, true, false);
 }
+PyObject* ldl_factor_of(const Tensor& a, bool hermitian) {
+  TensorList found = ldl_factor("linalg.ldl_factor", a, hermitian);
+  raise_bad("linalg.ldl_factor", found[2], kZeroInD);
+  return named("linalg_ldl_factor", {"LD", "pivots"}, std::move(found));
+}
+PyObject* ldl_factor_ex(const Tensor& a, bool hermitian, bool check_errors) {
+  TensorList found = ldl_factor("linalg.ldl_factor_ex", a, hermitian);
+  if (check_errors) raise_bad("linalg.ldl_factor_ex", found[2], kZeroInD);
+  return named("linalg_ldl_factor_ex", {"LD", "pivots", "info"}, std::move(found));
+}
 PyObject* qr_new(const Tensor& a, std::string_view mode) {
   const char* op = "linalg.qr";
   check(mode == "reduced" || mode == "complete" || mode == "r", ErrorKind::Runtime, op,
@@ -218,6 +236,13 @@ Tensor norm_of(const Tensor& a, PyObject* order, const OptionalDims& dims, bool 
     return matrix_norm("linalg.matrix_norm", a, order_of(order), dims.value_or(Dims{-2, -1}), keepdim, dtype);
   return vector_norm("linalg.vector_norm", a, given ? Convert<double>::get(order) : 2, dims, keepdim, dtype);
 }
+Tensor frobenius_norm(const Tensor& x, const Dims& dims, bool keepdim) {
+  return vector_norm("frobenius_norm", x, 2, dims, keepdim);
+}
+Tensor nuclear_norm(const Tensor& a, const Dims& dims, bool keepdim) {
+  return matrix_norm("nuclear_norm", a, {0, "nuc"}, dims, keepdim);
+}
+Tensor nuclear_norm_of_all(const Tensor& a, bool keepdim) { return nuclear_norm(a, {-2, -1}, keepdim); }
 Tensor cond_of(const Tensor& a, PyObject* p) { return cond(a, order_of(p)); }
 Tensor dist(const Tensor& a, const Tensor& b, double p) { return vector_norm("dist", sub(a, b), p, {}, false); }
 Tensor cdist_of(const Tensor& a, const Tensor& b, double p, std::string_view mode) {
@@ -266,6 +291,10 @@ void add_solvers(std::vector<Op>& rows) {
                       "The named tuple (inverse, info): inv() that raises only with check_errors.");
   add_linalg<&triangular>(rows, "solve_triangular", "A, B, *, upper, left=True, unitriangular=False",
                           "X with A @ X = B (left) or X @ A = B of a triangular A, whose other triangle is not read.");
+  add_function<&triangular_old>(
+      rows, "triangular_solve", "input, A, upper=True, transpose=False, unitriangular=False",
+      "The named tuple (solution, cloned_coefficient): X with A @ X = input of a triangular A, or A.mT @ X = input, and a\n"
+      "copy of A.\n\nReference: torch.triangular_solve; linalg.solve_triangular() is its successor.");
   add_linalg<&pinv_of>(
       rows, "pinv", "A, rcond=None, hermitian=False, *, atol=None, rtol=None",
       "The Moore-Penrose inverse of [..., m, n]: [..., n, m].\n\nSingular values up to max(atol, rtol * "
@@ -314,6 +343,17 @@ void add_factorisations(std::vector<Op>& rows) {
   add_function<&lu_unpack_of>(rows, "lu_unpack", "LU_data, LU_pivots, unpack_data=True, unpack_pivots=True",
                               "The named tuple (P, L, U) of what lu_factor() gives.\n\nReference: torch.lu_unpack.",
                               kFunction);
+  add_linalg<&ldl_factor_of>(
+      rows, "ldl_factor", "A, *, hermitian=False",
+      "The named tuple (LD, pivots) of a symmetric or Hermitian A, whose lower triangle is read: L below the\n"
+      "diagonal, D on it (Bunch, Kaufman 1977). A pair of equal negative pivots marks a block of two rows of D, with its\n"
+      "other element below the diagonal. Without a gradient.\n\nRaises: BolideError where D has a zero.");
+  add_linalg<&ldl_factor_ex>(
+      rows, "ldl_factor_ex", "A, *, hermitian=False, check_errors=False",
+      "The named tuple (LD, pivots, info): ldl_factor() that raises only with check_errors.");
+  add_linalg<&ldl_solve>(rows, "ldl_solve", "LD, pivots, B, *, hermitian=False",
+                         "X with A @ X = B, of what ldl_factor() gives. B is [..., n, k]; batches broadcast.\n\n"
+                         "Raises: ShapeError, BolideError for pivots that are none.");
   add_linalg<&qr_new>(rows, "qr", "A, mode='reduced'",
                       "The named tuple (Q, R) with A = Q @ R; mode 'reduced', 'complete', or 'r' without Q.");
   add_function<&qr_old>(rows, "qr", "input, some=True", "linalg.qr().\n\nReference: torch.qr.");
@@ -324,6 +364,11 @@ void add_factorisations(std::vector<Op>& rows) {
       rows, "householder_product", "A, tau",
       "The first columns of the product of reflectors, which lie below the diagonal of A [..., m, n].");
   add_function<&orgqr>(rows, "orgqr", "input, input2", "linalg.householder_product().\n\nReference: torch.orgqr.");
+  add_function<&ormqr>(
+      rows, "ormqr", "input, tau, other, left=True, transpose=False",
+      "Q @ other, or other @ Q where left is False, of the square Q whose reflectors geqrf() gives: it is not made.\n"
+      "transpose: by the adjoint of Q. input [..., m, n], tau [..., min(m, n)]; other has m rows, or m columns.\n\n"
+      "Raises: ShapeError for sizes that do not fit.\nReference: torch.ormqr.");
 }
 void add_spectra(std::vector<Op>& rows) {
   add_linalg<&eigh_of>(
@@ -349,6 +394,13 @@ void add_norms(std::vector<Op>& rows) {
   add_linalg<&norm_of>(rows, "norm", "A, ord=None, dim=None, keepdim=False, *, dtype=None",
                        "matrix_norm() along two dims, vector_norm() along one, the 2-norm of all without ord.");
   add_linalg<&cond_of>(rows, "cond", "A, p=None", "The condition number in the p-norm; None is 2.");
+  add_function<&frobenius_norm>(rows, "frobenius_norm", "input, dim, keepdim=False",
+                                "The root of the sum of squares along dim.\n\nReference: torch.frobenius_norm.",
+                                kFunction);
+  rows.push_back(op<&nuclear_norm_of_all, &nuclear_norm>(
+      "nuclear_norm", "input, keepdim=False | input, dim, keepdim=False",
+      "The sum of the singular values of a matrix, or of those along two dims.\n\nReference: torch.nuclear_norm.",
+      kFunction));
   add_function<&dist>(rows, "dist", "input, other, p=2", "The p-norm of the difference.\n\nReference: torch.dist.");
   add_function<&cdist_of>(
       rows, "cdist", "x1, x2, p=2.0, compute_mode='use_mm_for_euclid_dist_if_necessary'",

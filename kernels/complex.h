@@ -131,8 +131,9 @@ BOLIDE_COMPLEX log1p(Num<ComplexOf<T>> z) {
 }
 BOLIDE_COMPLEX logaddexp(Num<ComplexOf<T>> a, Num<ComplexOf<T>> b) {
   Mask<T> less = a.re() < b.re(), alike = (a.re() == b.re()) & isinf(a.re());  // which differ by NaN
-  Num<ComplexOf<T>> large = select(less, b, a), small = select(less, a, b), near = large + log1p(exp(small - large));
-  return select(alike, select(a.re() < 0, small, log(exp(small) + exp(large))), near);
+  Num<ComplexOf<T>> large = select(less, b, a), small = select(less, a, b), e = exp(select(alike, small, small - large));
+  Num<ComplexOf<T>> sum = log1p(select(alike, e + exp(large) - 1, e));  // infinite where they are: 1 more or less is nothing
+  return select(alike, select(a.re() < 0, small, sum), large + sum);
 }
 // 1 / (1 + e^-z) with an exponential that is never large.
 BOLIDE_COMPLEX sigmoid(Num<ComplexOf<T>> z) {
@@ -202,9 +203,9 @@ BOLIDE_COMPLEX atan(Num<ComplexOf<T>> z) { return ComplexOf<T>(atan_of(C128(z.v)
 
 // -------------------------------------------------------------------------------------------------- powers
 // exp(b log(a)), for float in double, since an error of the logarithm grows with the product.
+BOLIDE_CALLED Num<C128> power_of(Num<C128> a, Num<C128> b) { return exp(b * log(a)); }
 BOLIDE_COMPLEX pow(Num<ComplexOf<T>> a, Num<ComplexOf<T>> b) {
-  using D = ComplexOf<double>;
-  Num<ComplexOf<T>> y = ComplexOf<T>(exp(Num<D>(D(b.v)) * log(Num<D>(D(a.v)))).v);
+  Num<ComplexOf<T>> y = ComplexOf<T>(power_of(C128(a.v), C128(b.v)).v);
   y = select(b == 1, a, select(b == 2, a * a, select(b == -1, 1 / a, select(b == 0.5, sqrt(a), y))));
   return select(b == 0, 1, select((a == 0) & (b.re() > 0), 0, y));
 }

@@ -242,12 +242,14 @@ struct SearchCall {
 // ---- linear algebra: LAPACK on a batch of dense matrices, one after the other ---------------------------------
 // Matrices are in LAPACK's order, column after column. What each kind reads and writes: kernels/cpu/lapack.cpp.
 struct LapackCall {
-  enum Kind : uint8_t { Lu, LuSolve, Cholesky, CholeskyInverse, Triangular, Qr, Householder, Eigh, Eig, Svd } kind = Lu;
+  enum Kind : uint8_t {
+    Lu, LuSolve, Ldl, LdlSolve, Cholesky, CholeskyInverse, Triangular, Qr, Householder, Eigh, Eig, Svd
+  } kind = Lu;
   DType dtype = DType::F32;          // float32, float64, complex64 or complex128
   int64_t batch = 0, m = 0, n = 0, k = 0;
   bool upper = false, unit = false;  // which triangle; are there ones on its diagonal?
   bool vectors = true, full = false; // of Eigh, Eig, Svd: are they wanted? Of Svd: all of them?
-  char trans = 'N';                  // 'N', 'T', 'C': of what is solved with
+  char trans = 'N';                  // 'N', 'T', 'C': of what is solved with; of Ldl: what a is equal to, 'T' or 'C'
   void* a = nullptr;                 // batch x (m x n), in and out
   void *b = nullptr, *c = nullptr, *d = nullptr;  // more matrices or vectors
   int32_t* pivots = nullptr;         // batch x min(m, n), from 1

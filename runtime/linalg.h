@@ -3,7 +3,7 @@
 //
 // float32, float64, complex64 and complex128. What raises takes the op's name. Results of factorisations come with
 // info (int32, one per matrix): what LAPACK says, 0 for success; nothing raises for a bad matrix but raise_bad().
-// linalg_solve.cpp has LU, Cholesky and what they solve, linalg_spectral.cpp QR, eigenvalues and singular values,
+// linalg_solve.cpp has LU, Cholesky and what they solve, linalg_ldl.cpp LDL, linalg_spectral.cpp QR, eigenvalues and singular values,
 // linalg_norms.cpp norms and distances,
 // linalg_products.cpp powers. To add a factorisation: a kind in kernels/cpu/lapack.cpp, its front and its
 // gradient here, a row in bindings/ops_linalg.cpp.
@@ -30,6 +30,8 @@ inline constexpr Failure kZeroPivot = {ErrorKind::Runtime, "invertible matrices"
                                        "U[%,%] is zero and using it on lu_solve would result in a division by zero. If "
                                        "you still want to perform the factorization, consider calling "
                                        "linalg.lu(A, pivot) or linalg.lu_factor_ex(A, pivot)"};
+inline constexpr Failure kZeroInD = {ErrorKind::Runtime, "invertible matrices",
+                                     "D[%,%] is zero and using it on ldl_solve would result in a division by zero."};
 inline constexpr Failure kNoEigenvalues = {ErrorKind::LinAlg, "matrices that can be diagonalised",
                                            "The algorithm failed to converge because the input matrix is "
                                            "ill-conditioned or has too many repeated eigenvalues (error code: %)."};
@@ -49,11 +51,13 @@ BOLIDE_API void check_square(const char* op, const Tensor& a);  // and square
 inline Tensor transposed(const Tensor& x) { return transpose(x, -2, -1); }
 inline Tensor adjoint(const Tensor& x) { return conj(transposed(x)); }
 
-// ---- LU and Cholesky (linalg_solve.cpp) ----------------------------------------------------------------------
+// ---- LU, LDL and Cholesky (linalg_solve.cpp, linalg_ldl.cpp) -------------------------------------------------
 BOLIDE_API TensorList lu_factor(const char* op, const Tensor& a);  // L and U in one, pivots from 1 (int32), info
 BOLIDE_API TensorList lu_unpack(const Tensor& lu, const Tensor& pivots, bool data, bool permutation);  // P, L, U
 BOLIDE_API Tensor lu_solve(const char* op, const Tensor& lu, const Tensor& pivots, const Tensor& b, bool left,
                            bool adjoint);
+BOLIDE_API TensorList ldl_factor(const char* op, const Tensor& a, bool hermitian);  // L and D in one, pivots, info
+BOLIDE_API Tensor ldl_solve(const Tensor& ld, const Tensor& pivots, const Tensor& b, bool hermitian);
 BOLIDE_API TensorList solve(const char* op, const Tensor& a, const Tensor& b, bool left);  // solution, info
 BOLIDE_API TensorList inverse(const char* op, const Tensor& a);  // inverse, info
 BOLIDE_API Tensor solve_triangular(const char* op, const Tensor& a, const Tensor& b, bool upper, bool left, bool unit);
@@ -66,6 +70,8 @@ BOLIDE_API Tensor cholesky_inverse(const Tensor& factor, bool upper);
 // ---- QR, eigenvalues, singular values (linalg_spectral.cpp) --------------------------------------------------
 BOLIDE_API TensorList geqrf(const char* op, const Tensor& a);  // R with reflectors below it, their factors
 BOLIDE_API Tensor householder_product(const char* op, const Tensor& a, const Tensor& tau);
+// other multiplied by the product of the reflectors that geqrf gives, or by its adjoint; from the left or the right.
+BOLIDE_API Tensor ormqr(const Tensor& a, const Tensor& tau, const Tensor& other, bool left, bool adjoint_of);
 enum class QrMode : uint8_t { reduced, complete, r };
 BOLIDE_API TensorList qr(const char* op, const Tensor& a, QrMode mode);  // q, r
 BOLIDE_API TensorList eigh(const char* op, const Tensor& a, bool upper, bool vectors = true);  // values, vectors

@@ -118,6 +118,32 @@ Tensor householder_product(const char* op, const Tensor& a, const Tensor& tau) {
   return q;
 }
 
+// Q = I - V T V^H with T = (I + D triu(V^H V, 1))^-1 D, where D has tau on its diagonal (Schreiber, Van Loan 1989).
+Tensor ormqr(const Tensor& a, const Tensor& tau, const Tensor& other, bool left, bool adjoint_of) {
+  const char* op = "ormqr";
+  check_matrix(op, a);
+  check(tau.rank() == a.rank() - 1, ErrorKind::Shape, op, "a tau of one dimension less than input",
+        [&] { return str(tau.rank(), " and ", a.rank()); });
+  check(other.rank() == a.rank(), ErrorKind::Shape, op, "other of as many dimensions as input",
+        [&] { return str(other.rank(), " and ", a.rank()); });
+  check(tau.dtype() == a.dtype() && other.dtype() == a.dtype(), ErrorKind::Runtime, op, "tensors of one dtype",
+        [&] { return str(name_of(a.dtype()), ", ", name_of(tau.dtype()), " and ", name_of(other.dtype())); });
+  const int64_t m = rows_of(a), k = tau.sizes().back();
+  check((left ? rows_of(other) : columns_of(other)) == m, ErrorKind::Shape, op,
+        str("other with ", m, left ? " rows" : " columns"), [&] { return describe(other); });
+  check(k == std::min(m, columns_of(a)), ErrorKind::Shape, op, str("a tau of ", std::min(m, columns_of(a)), " numbers"),
+        [&] { return describe(tau); });
+  const Dims batch = batch_of(a);
+  check(tau.sizes() == with(batch, {k}) && batch_of(other) == batch, ErrorKind::Shape, op, "tensors of one batch",
+        [&] { return str(a.sizes().text(), ", ", tau.sizes().text(), " and ", other.sizes().text()); });
+  const Tensor v = add(tril(narrow(a, -1, 0, k), -1), eye(m, k, {a.dtype(), a.device()}));
+  const Tensor between = mul(unsqueeze(tau, -1), triu(matmul(adjoint(v), v), 1));
+  const Tensor t = solve_triangular(op, between, diag_embed(tau), true, true, true);  // ones on the diagonal are not read
+  const Tensor inner = adjoint_of ? adjoint(t) : t;
+  if (left) return sub(other, matmul(v, matmul(inner, matmul(adjoint(v), other))));
+  return sub(other, matmul(matmul(matmul(other, v), inner), adjoint(v)));
+}
+
 TensorList qr(const char* op, const Tensor& a, QrMode mode) {
   check_matrix(op, a);
   const int64_t m = rows_of(a), n = columns_of(a), k = mode == QrMode::complete ? m : std::min(m, n);

@@ -5,7 +5,7 @@
 lint        ruff, clang-format, the house rules of tools/check_sources.py, no AVX-512 code under a shared name, no
             loop of the op table left scalar
 types       mypy over python/bolide
-wheel       a wheel, installed into an empty virtual environment and used from outside the tree
+wheel       a wheel, installed into an empty virtual environment and used from outside the tree; libbolide.so below its limit
 coverage    C++ (device code through the emulation) and Python: more than 90 % of the lines
 address     the C++ tests and the Python tests of exchange under AddressSanitizer and UndefinedBehaviorSanitizer
 thread      those about threads, the pool, autograd and the CUDA kernels under ThreadSanitizer; those of Python with threads
@@ -24,11 +24,13 @@ import subprocess
 import sys
 import tempfile
 import time
+import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 BIN = ROOT / ".venv" / "bin"
+LIBRARY_BYTES = 8_000_000  # of libbolide.so, stripped
 LINES = 90  # per cent of the lines that tests must run, C++ and Python each
 EXCHANGE = "dlpack dlpack_foreign dlpack_fuzz buffers multiprocessing exchange".split()
 THREADED = (
@@ -99,7 +101,13 @@ def stage_wheel(context):
             CMAKE_BUILD_PARALLEL_LEVEL=context.jobs,
         )  # fmt: skip
         (wheel,) = wheels.glob("bolide-*.whl")
-        print(f"{wheel.name}: {wheel.stat().st_size / 1e6:.1f} MB")
+        with zipfile.ZipFile(wheel) as parts:
+            size = parts.getinfo("bolide/libbolide.so").file_size
+        print(
+            f"{wheel.name}: {wheel.stat().st_size / 1e6:.1f} MB; libbolide.so {size / 1e6:.2f} MB"
+        )
+        if size > LIBRARY_BYTES:
+            raise Failed(f"libbolide.so: expected at most {LIBRARY_BYTES:,} bytes, got {size:,}")
         context.run("python3", "-m", "venv", environment)
         python = environment / "bin" / "python"
         context.run(python, "-m", "pip", "install", "-q", "--disable-pip-version-check", wheel)

@@ -3,6 +3,8 @@
 // Matrices lie column after column. What the kinds read (in) and write (out), of the call's dtype unless said:
 //   Lu              a m x n in, L and U out; pivots; info > 0: U has a zero on its diagonal
 //   LuSolve         a and pivots of Lu in, b n x k in, the solution out
+//   Ldl             a n x n in (the lower triangle), L and D out; pivots; info > 0: D has a zero on its diagonal
+//   LdlSolve        a and pivots of Ldl in, b n x k in, the solution out
 //   Cholesky        a n x n in, the factor in the triangle out; info > 0: not positive definite
 //   CholeskyInverse a the factor in, the triangle of the inverse out; info > 0: singular
 //   Triangular      a n x n in, b n x k in, the solution out
@@ -92,6 +94,27 @@ void lu_solve(const Batch& x) {
                          const Size*, Size*, size_t>("getrs");
   x.each(x.call.n * x.call.k * x.item, 0, 0,
          [&](const Matrix& w) { getrs(&x.call.trans, &x.n, &x.k, w.a, &x.n, w.pivots, w.b, &x.n, w.info, 1); });
+}
+// A = L D L^T, or L D L^H where call.trans is 'C'.
+const char* hermitian_or(const Batch& x, const char* hermitian, const char* symmetric) {
+  return x.complex && x.call.trans == 'C' ? hermitian : symmetric;
+}
+void ldl(const Batch& x) {
+  auto sytrf = x.routine<const char*, const Size*, void*, const Size*, Size*, void*, const Size*, Size*, size_t>(
+      hermitian_or(x, "hetrf", "sytrf"));
+  double wish[2] = {};
+  Size info = 0;
+  sytrf("L", &x.n, nullptr, &x.n, nullptr, wish, &kAsk, &info, 1);
+  const Size length = x.length(wish);
+  x.each(0, 0, 0, [&](const Matrix& w) {
+    sytrf("L", &x.n, w.a, &x.n, w.pivots, memory(length * x.item), &length, w.info, 1);
+  });
+}
+void ldl_solve(const Batch& x) {
+  auto sytrs = x.routine<const char*, const Size*, const Size*, const void*, const Size*, const Size*, void*,
+                         const Size*, Size*, size_t>(hermitian_or(x, "hetrs", "sytrs"));
+  x.each(x.call.n * x.call.k * x.item, 0, 0,
+         [&](const Matrix& w) { sytrs("L", &x.n, &x.k, w.a, &x.n, w.pivots, w.b, &x.n, w.info, 1); });
 }
 void cholesky(const Batch& x, const char* name) {
   auto potrf = x.routine<const char*, const Size*, void*, const Size*, Size*, size_t>(name);
@@ -254,6 +277,8 @@ void lapack(const LapackCall& call) {
   switch (call.kind) {
     case LapackCall::Lu: return lu(batch);
     case LapackCall::LuSolve: return lu_solve(batch);
+    case LapackCall::Ldl: return ldl(batch);
+    case LapackCall::LdlSolve: return ldl_solve(batch);
     case LapackCall::Cholesky: return cholesky(batch, "potrf");
     case LapackCall::CholeskyInverse: return cholesky(batch, "potri");
     case LapackCall::Triangular: return triangular(batch);

@@ -37,6 +37,7 @@ _LAZY = {
         ),
         "bolide._calculus",
     ),
+    **dict.fromkeys(("lobpcg", "pca_lowrank", "svd_lowrank"), "bolide._lowrank"),
     **dict.fromkeys(("istft", "stft"), "bolide._spectrogram"),
     **dict.fromkeys(
         (

@@ -32,6 +32,9 @@ eigvalsh = _C._linalg_eigvalsh
 householder_product = _C._linalg_householder_product
 inv = _C._linalg_inv
 inv_ex = _C._linalg_inv_ex
+ldl_factor = _C._linalg_ldl_factor
+ldl_factor_ex = _C._linalg_ldl_factor_ex
+ldl_solve = _C._linalg_ldl_solve
 lu = _C._linalg_lu
 lu_factor = _C._linalg_lu_factor
 lu_factor_ex = _C._linalg_lu_factor_ex
@@ -67,6 +70,9 @@ __all__ = [
     "householder_product",
     "inv",
     "inv_ex",
+    "ldl_factor",
+    "ldl_factor_ex",
+    "ldl_solve",
     "lstsq",
     "lu",
     "lu_factor",

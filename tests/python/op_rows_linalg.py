@@ -185,6 +185,11 @@ SOLVERS = [
            scale=lambda x: by_condition(np.linalg.inv)(x.reshape(len(x), -1)), **SLOPE),
     linalg("tensorsolve", np.linalg.tensorsolve, (((2, 3, 6), (2, 3)), ((4, 2, 2), (4,))),
            scale=lambda a, b: by_condition(solve)(a.reshape(b.size, -1), b.reshape(-1)), **SLOPES),
+    top("triangular_solve", lambda b, a, upper=True, transpose=False, unitriangular=False:
+        solve(np.swapaxes(triangle(a, upper, unitriangular), -1, -2) if transpose else triangle(a, upper, unitriangular), b),
+        (((3, 2), (3, 3)), ((4, 3, 2), (2, 1, 3, 3))), call=lambda f, *x, **named: f(*x, **named).solution,
+        arguments=({}, {"upper": False}, {"transpose": True}, {"upper": False, "transpose": True, "unitriangular": True}),
+        scale=lambda b, a, upper=True, unitriangular=False, **_: triangular_scale(a, b, upper, True, unitriangular), **SLOPES),
     top("inverse", np.linalg.inv, **SLOPE),
     top("pinverse", np.linalg.pinv, ANY[:2], **SLOPE),
     top("cholesky_solve", lambda b, x, upper=False: solve(positive(x), b), (((3, 2), (3, 3)), ((2, 3, 1), (3, 3))),
@@ -259,6 +264,50 @@ def through_lu(function, a, b, **named):
     return function(*bolide.linalg.lu_factor(a), b, **named)
 
 
+def symmetric(x, hermitian=False):
+    """A matrix whose pivots need no exchanges: its factors are those of elimination."""
+    y = np.swapaxes(x, -1, -2)
+    return (x + (np.conj(y) if hermitian else y)) / 2 + 8 * np.eye(x.shape[-1])
+
+
+def ldl(x, hermitian=False):
+    work = np.tril(symmetric(x, hermitian))
+    whole = symmetric(x, hermitian).copy()
+    for k in range(x.shape[-1]):
+        column = whole[..., k + 1 :, k] / whole[..., k, k, None]
+        whole[..., k + 1 :, k + 1 :] -= column[..., None] * whole[..., None, k, k + 1 :]
+        work[..., k, k], work[..., k + 1 :, k] = whole[..., k, k], column
+    return work
+
+
+def as_symmetric(x, hermitian=False):
+    return (x + (x.mH if hermitian else x.mT)) / 2 + x.new_tensor(np.eye(x.shape[-1]) * 8)
+
+
+def of_symmetric(part, **named):
+    return lambda function, x: function(as_symmetric(x, **named), **named)[part]
+
+
+def through_ldl(hermitian):
+    def call(function, a, b):
+        import bolide
+
+        found = bolide.linalg.ldl_factor(as_symmetric(a.detach(), hermitian), hermitian=hermitian)
+        return function(*found, b, hermitian=hermitian)
+
+    return call
+
+
+def reflected(a, tau, other, left=True, transpose=False):
+    """other times the square product of the reflectors."""
+    m = a.shape[-2]
+    wide = np.zeros((*a.shape[:-2], m, m), a.dtype)
+    wide[..., : min(m, a.shape[-1])] = a[..., :m]
+    q = householder(wide, tau)
+    q = adjoint(q) if transpose else q
+    return q @ other if left else other @ q
+
+
 WELL = (((4, 3),), ((2, 3, 3),), ((2, 2, 4),), ((1, 1),), ((0, 3, 2),))
 FACTORISATIONS = [
     linalg("det", np.linalg.det, **SLOPE),
@@ -287,6 +336,16 @@ FACTORISATIONS = [
     linalg("lu_factor", factored, WELL, call=lambda f, x: f(x).LU, **SLOPE),
     linalg("lu_factor_ex", factored, WELL, call=lambda f, x: f(x).LU, **SLOPE),
     linalg("lu_solve", solve, PAIRS[:3], call=through_lu, more=matrices(FROM_RIGHT, {"left": False}), **SLOPES),
+    linalg("ldl_factor", ldl, (((3, 3),), ((2, 4, 4),), ((2, 0, 0),)), call=of_symmetric(0)),
+    linalg("ldl_factor_ex", ldl, (((3, 3),), ((2, 4, 4),), ((2, 0, 0),)), call=of_symmetric(0)),
+    linalg("ldl_factor of Hermitian matrices", lambda x: ldl(x, True), (((3, 3),), ((2, 4, 4),)), call=of_symmetric(0, hermitian=True)),
+    linalg("ldl_solve", lambda a, b: solve(symmetric(a), b), PAIRS[:3], call=through_ldl(False), gradient=(False, True),
+           scale=lambda a, b: by_condition(solve)(symmetric(a), b)),
+    linalg("ldl_solve of Hermitian matrices", lambda a, b: solve(symmetric(a, True), b), PAIRS[:1], call=through_ldl(True),
+           gradient=(False, True), scale=lambda a, b: by_condition(solve)(symmetric(a, True), b)),
+    top("ormqr", reflected, (((4, 3), (3,), (4, 2)), ((2, 3, 3), (2, 3), (2, 3, 2))), arguments=({}, {"transpose": True}),
+        scale=lambda *x, **named: 100 * (1 + largest(reflected(*x, **named))), gradient=(True,) * 3,
+        more=matrices([((4, 3), (3,), (2, 4)), ((2, 3), (2,), (5, 2))], {"left": False}, {"left": False, "transpose": True})),
     linalg("qr", qr, (((4, 3),), ((2, 3, 4),), ((3, 3),), ((0, 3, 2),)), **SLOPE,
            more=matrices([((3, 3),), ((2, 4),)], {"mode": "complete"})),
     linalg("householder_product", lambda a, t: householder(a, t), (((4, 3), (2,)), ((2, 3, 3), (2, 3))),
@@ -452,6 +511,10 @@ NORMS = [
     linalg("matmul", np.matmul, (((3, 4), (4, 2)), (BOX, (4, 2))), scale=products_scale(np.matmul), **SLOPES),
     linalg("vander", lambda x, N=None: x[..., None] ** np.arange(x.shape[-1] if N is None else N), (((3,),), ((2, 3),)),
            arguments=({}, {"N": 5}), scale=lambda x, N=None: 1 + largest(x) ** 5, **SLOPE),
+    top("frobenius_norm", lambda x, dim, keepdim=False: np.linalg.vector_norm(x, axis=dim, keepdims=keepdim), ((BOX,),),
+        arguments=({"dim": 1}, {"dim": (0, 2), "keepdim": True}), result="real", scale=norm_scale, **SLOPE),
+    top("nuclear_norm", lambda x, dim=(-2, -1), keepdim=False: matrix_norm(x, "nuc", dim, keepdim), (((3, 4),), (BOX,)),
+        arguments=({}, {"keepdim": True}, {"dim": (1, 0)}), result="real", scale=norm_scale, **SLOPE),
     top("dist", lambda a, b, p=2: np.asarray(np.linalg.vector_norm(a - b, ord=p)), (((3, 4), (3, 4)), ((2, 3), (3,))),
         arguments=({}, {"p": 1}, {"p": 3}, {"p": math.inf}), dtypes=REAL, scale=lambda *_, **__: 50.0, **SLOPES),
     top("cdist", distances, (((4, 3), (5, 3)), ((2, 4, 3), (3, 3)), ((30, 3), (4, 3))), dtypes=REAL,
@@ -469,6 +532,6 @@ ALL = SOLVERS + FACTORISATIONS + SPECTRA + NORMS
 # What runs on every device, being made of products and norms; the others need LAPACK.
 PORTABLE = (
     "linalg.matrix_exp matrix_exp linalg.vector_norm linalg.vecdot linalg.multi_dot linalg.cross linalg.diagonal "
-    "linalg.matmul linalg.vander dist cdist pdist chain_matmul vander"
+    "linalg.matmul linalg.vander frobenius_norm dist cdist pdist chain_matmul vander"
 ).split()
 ON_LAPACK = [row.name for row in ALL if row.name not in PORTABLE]

@@ -392,3 +392,17 @@ def test_gradients_pass_through():
     x = xp.asarray([1.0, 2.0, 4.0]).requires_grad_()
     xp.sum(xp.divide(xp.cumulative_sum(x), 2)).backward()
     assert x.grad.tolist() == [1.5, 1.0, 0.5]
+
+
+def test_complex_corners_where_pytorch_s_answer_is_another_one():
+    x = xp.tanh(
+        xp.asarray([complex(xp.inf, 1), complex(xp.inf, -1), complex(-xp.inf, 2), 0.5 + 1j])
+    )
+    assert xp.real(x)[:3].tolist() == [1, 1, -1]
+    assert xp.imag(x)[:3].tolist() == [0, 0, 0]
+    assert xp.signbit(xp.imag(x))[:3].tolist() == [False, True, False]
+    assert complex(x[3]) == pytest.approx(np.tanh(0.5 + 1j), rel=1e-6)
+    y = xp.expm1(xp.asarray([complex(-0.0, 0.0), 1 + 1j]))
+    assert xp.signbit(xp.real(y)).tolist() == [False, False]
+    assert complex(y[1]) == pytest.approx(np.expm1(1 + 1j), rel=1e-6)
+    assert xp.signbit(xp.expm1(xp.asarray(-0.0))) and xp.tanh(xp.asarray(1.0)).dtype == xp.float32

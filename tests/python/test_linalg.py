@@ -470,3 +470,116 @@ def test_a_result_that_was_changed_is_noticed():
 def test_every_public_function_has_a_row():
     rows = {row.name.split(" ")[0] for row in op_rows_linalg.ALL}
     assert {f"linalg.{name}" for name in linalg.__all__ if name != "LinAlgError"} <= rows
+
+
+# ---- a few values of a large matrix --------------------------------------------------------------
+
+
+@pytest.mark.parametrize("shape", [(30, 12), (12, 30), (2, 3, 20, 9)])
+@pytest.mark.parametrize("dtype", [bolide.float64, bolide.complex128])
+def test_lowrank_factors_of_a_matrix_of_low_rank(shape, dtype):
+    def part(*sizes):
+        return bolide.randn(*shape[:-2], *sizes, dtype=dtype)
+
+    A = part(shape[-2], 4) @ part(4, shape[-1])
+    U, S, V = bolide.svd_lowrank(A, q=5)
+    assert U.shape == (*shape[:-1], 5) and V.shape == (*shape[:-2], shape[-1], 5)
+    assert bolide.allclose(U @ (S.unsqueeze(-1) * V.mH), A, atol=1e-9)
+    assert bolide.allclose(S[..., :4], linalg.svdvals(A)[..., :4])
+    shift = part(1, shape[-1])
+    moved = bolide.svd_lowrank(A + shift, 4, 3, M=shift)
+    assert bolide.allclose(moved[1], S[..., :4])
+
+
+def test_principal_components():
+    A = (
+        bolide.randn(40, 3, dtype=bolide.float64)
+        @ bolide.diag(bolide.tensor([9.0, 3.0, 1.0], dtype=bolide.float64))
+        + 100
+    )
+    U, S, V = bolide.pca_lowrank(A)
+    centered = A - A.mean(0)
+    assert S.shape == (3,) and bolide.allclose(S, linalg.svdvals(centered))
+    assert bolide.allclose(U * S, centered @ V)
+    assert bolide.pca_lowrank(A, q=1, center=False)[1].item() == pytest.approx(
+        linalg.svdvals(A)[0].item()
+    )
+    with pytest.raises(ValueError, match="q from 0 to 3, got 4"):
+        bolide.pca_lowrank(A, q=4)
+    with pytest.raises(ValueError, match="niter of at least 0, got -1"):
+        bolide.pca_lowrank(A, niter=-1)
+
+
+@pytest.mark.parametrize("largest", [True, False])
+@pytest.mark.parametrize("dtype", [bolide.float32, bolide.float64, bolide.complex128])
+def test_outermost_eigenvalues(largest, dtype):
+    exact = 1e-3 if dtype == bolide.float32 else 1e-6
+    A = bolide.randn(2, 40, 40, dtype=dtype)
+    A = A @ A.mH
+    E, X = bolide.lobpcg(A, k=2, n=4, largest=largest, niter=-1, tol=exact * 1e-2)
+    values = linalg.eigvalsh(A)
+    expected = values.flip(-1)[..., :2] if largest else values[..., :2]
+    assert E.shape == (2, 2) and X.shape == (2, 40, 2)
+    assert bolide.allclose(E, expected, rtol=exact, atol=exact * float(values.max()))
+    assert bolide.allclose(A @ X, X * E.unsqueeze(-2), atol=exact * float(values.max()))
+
+
+def test_eigenvalues_beside_a_second_matrix():
+    A = bolide.randn(30, 30, dtype=bolide.float64)
+    B = bolide.randn(30, 30, dtype=bolide.float64)
+    A, B = A + A.mT, B @ B.mT + 5 * bolide.eye(30, dtype=bolide.float64)
+    L = linalg.cholesky(B)
+    reduced = linalg.solve_triangular(L, linalg.solve_triangular(L, A, upper=False).mT, upper=False)
+    E, X = bolide.lobpcg(
+        A, B=B, X=bolide.randn(30, 2, dtype=bolide.float64), iK=linalg.inv(B), tol=1e-9
+    )
+    assert bolide.allclose(E, linalg.eigvalsh(reduced).flip(0)[:2])
+    assert bolide.allclose(A @ X, B @ X * E, atol=1e-6)
+    with pytest.raises(ValueError, match=r"at least 3 \* 11 rows, got 30"):
+        bolide.lobpcg(A, k=11)
+    with pytest.raises(NotImplementedError, match="gradient"):
+        bolide.lobpcg(A.requires_grad_())
+
+
+def test_blocks_of_two_rows_in_ldl():
+    """A zero on the diagonal is no failure: rows are taken in pairs, which negative pivots say."""
+    A = bolide.tensor([[0.0, 2, 1], [2, 0, 3], [1, 3, 1]])
+    found = linalg.ldl_factor(A)
+    assert (found.pivots < 0).sum().item() == 2
+    b = bolide.tensor([[1.0], [2.0], [3.0]])
+    assert bolide.allclose(A @ linalg.ldl_solve(*found, b), b, atol=1e-5)
+    assert linalg.ldl_factor_ex(bolide.zeros(2, 2)).info.item() == 1
+    with pytest.raises(bolide.BolideError, match="zero"):
+        linalg.ldl_factor(bolide.zeros(2, 2))
+    for wrong in (
+        [4, 2, 3],
+        [0, 2, 3],
+        [-3, 1, 1],
+        [1, 2, -3],
+    ):  # the last would be read beyond its end
+        with pytest.raises(bolide.BolideError, match="pivots"):
+            linalg.ldl_solve(found.LD, bolide.tensor(wrong, dtype=bolide.int32), b)
+    with pytest.raises(NotImplementedError, match="gradient"):
+        linalg.ldl_factor(A.requires_grad_()).LD.sum().backward()
+
+
+def test_the_copy_that_triangular_solve_gives():
+    A, b = bolide.eye(3), bolide.ones(2, 3, 1)
+    found = bolide.triangular_solve(b, A)
+    assert found.cloned_coefficient.shape == (2, 3, 3)
+    found.cloned_coefficient.zero_()
+    assert bolide.equal(A, bolide.eye(3))
+
+
+@pytest.mark.parametrize(
+    "shapes",
+    [
+        ((3, 3), (4,), (3, 2)),
+        ((3, 2), (2,), (5, 3, 2)),
+        ((3, 2), (2,), (4, 2)),
+        ((2, 3, 2), (1, 2), (2, 3, 2)),
+    ],
+)
+def test_ormqr_checks_shapes(shapes):
+    with pytest.raises(bolide.ShapeError, match=r"\[ormqr\] expected"):
+        bolide.ormqr(*map(bolide.ones, shapes))

@@ -29,7 +29,6 @@ from bolide import (
     e,
     empty_like,
     exp,
-    expm1,
     float32,
     float64,
     floor,
@@ -61,7 +60,6 @@ from bolide import (
     sqrt,
     square,
     tan,
-    tanh,
     trunc,
     uint8,
     zeros_like,
@@ -105,6 +103,7 @@ from bolide.array_api._elementwise import (
     copysign,
     divide,
     equal,
+    expm1,
     floor_divide,
     greater,
     greater_equal,
@@ -124,6 +123,7 @@ from bolide.array_api._elementwise import (
     remainder,
     round,
     subtract,
+    tanh,
     where,
 )
 from bolide.array_api._manipulation import (

@@ -50,6 +50,23 @@ remainder = _binary("remainder", bolide.remainder)
 subtract = _binary("subtract", bolide.sub)
 
 
+def expm1(x: Tensor, /) -> Tensor:
+    """exp(x) - 1; of the complex -0 + 0j it is 0, where PyTorch's is -0."""
+    y = bolide.expm1(x)
+    return y + 0 if y.dtype.is_complex else y
+
+
+def tanh(x: Tensor, /) -> Tensor:
+    """Hyperbolic tangent; of a complex number with an infinite real part, 1 or -1 with the sign of its angle's zero."""
+    y = bolide.tanh(x)
+    if not y.dtype.is_complex:
+        return y
+    far = bolide.isinf(x.real) & bolide.isfinite(x.imag)
+    return bolide.complex(
+        y.real, bolide.where(far, bolide.copysign(bolide.zeros_like(x.imag), x.imag), y.imag)
+    )
+
+
 def floor_divide(x1: Any, x2: Any, /) -> Tensor:
     """The quotient rounded down; with an infinite operand the quotient itself, where PyTorch's is NaN or -1."""
     a, b = together(x1, x2)
