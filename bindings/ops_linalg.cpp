@@ -12,10 +12,10 @@ namespace {
 using linalg::adjoint, linalg::cdist, linalg::cholesky, linalg::cholesky_inverse, linalg::cholesky_solve, linalg::cond,
     linalg::det, linalg::eig, linalg::eigh, linalg::geqrf, linalg::householder_product, linalg::inverse,
     linalg::kNotPositive, linalg::kSingular, linalg::kUnsolvable, linalg::kZeroInD, linalg::kZeroPivot,
-    linalg::ldl_factor, linalg::ldl_solve, linalg::lu_factor,
-    linalg::lu_solve, linalg::lu_unpack, linalg::matrix_exp, linalg::matrix_norm, linalg::matrix_power,
-    linalg::matrix_rank, linalg::NormOrder, linalg::ormqr, linalg::pdist, linalg::pinv, linalg::qr, linalg::QrMode, linalg::raise_bad,
-    linalg::slogdet, linalg::solve, linalg::solve_triangular, linalg::svd, linalg::svdvals, linalg::vector_norm;
+    linalg::ldl_factor, linalg::ldl_solve, linalg::lu_factor, linalg::lu_solve, linalg::lu_unpack, linalg::matrix_exp,
+    linalg::matrix_norm, linalg::matrix_power, linalg::matrix_rank, linalg::NormOrder, linalg::ormqr, linalg::pdist,
+    linalg::pinv, linalg::qr, linalg::QrMode, linalg::raise_bad, linalg::slogdet, linalg::solve,
+    linalg::solve_triangular, linalg::svd, linalg::svdvals, linalg::vector_norm;
 using OptionalText = std::optional<std::string_view>;
 using OptionalDType = std::optional<DType>;
 
@@ -77,7 +77,8 @@ Tensor triangular(const Tensor& a, const Tensor& b, bool upper, bool left, bool 
 }
 PyObject* triangular_old(const Tensor& b, const Tensor& a, bool upper, bool transpose, bool unitriangular) {
   const char* op = "triangular_solve";
-  const Tensor x = solve_triangular(op, transpose ? linalg::transposed(a) : a, b, upper != transpose, true, unitriangular);
+  const Tensor x =
+      solve_triangular(op, transpose ? linalg::transposed(a) : a, b, upper != transpose, true, unitriangular);
   Dims sizes = x.sizes();
   sizes[sizes.rank() - 1] = a.sizes().back();
   return named("triangular_solve", {"solution", "cloned_coefficient"}, {x, clone(expand(a, sizes))});
@@ -293,8 +294,9 @@ void add_solvers(std::vector<Op>& rows) {
                           "X with A @ X = B (left) or X @ A = B of a triangular A, whose other triangle is not read.");
   add_function<&triangular_old>(
       rows, "triangular_solve", "input, A, upper=True, transpose=False, unitriangular=False",
-      "The named tuple (solution, cloned_coefficient): X with A @ X = input of a triangular A, or A.mT @ X = input, and a\n"
-      "copy of A.\n\nReference: torch.triangular_solve; linalg.solve_triangular() is its successor.");
+      "The named tuple (solution, cloned_coefficient): X with A @ X = input of a triangular A, or A.mT @ X = input, "
+      "and\n"
+      "a copy of A.\n\nReference: torch.triangular_solve; linalg.solve_triangular() is its successor.");
   add_linalg<&pinv_of>(
       rows, "pinv", "A, rcond=None, hermitian=False, *, atol=None, rtol=None",
       "The Moore-Penrose inverse of [..., m, n]: [..., n, m].\n\nSingular values up to max(atol, rtol * "
@@ -346,11 +348,10 @@ void add_factorisations(std::vector<Op>& rows) {
   add_linalg<&ldl_factor_of>(
       rows, "ldl_factor", "A, *, hermitian=False",
       "The named tuple (LD, pivots) of a symmetric or Hermitian A, whose lower triangle is read: L below the\n"
-      "diagonal, D on it (Bunch, Kaufman 1977). A pair of equal negative pivots marks a block of two rows of D, with its\n"
-      "other element below the diagonal. Without a gradient.\n\nRaises: BolideError where D has a zero.");
-  add_linalg<&ldl_factor_ex>(
-      rows, "ldl_factor_ex", "A, *, hermitian=False, check_errors=False",
-      "The named tuple (LD, pivots, info): ldl_factor() that raises only with check_errors.");
+      "diagonal, D on it (Bunch, Kaufman 1977). A pair of equal negative pivots marks a block of two rows of D, with\n"
+      "its other element below the diagonal. Without a gradient.\n\nRaises: BolideError where D has a zero.");
+  add_linalg<&ldl_factor_ex>(rows, "ldl_factor_ex", "A, *, hermitian=False, check_errors=False",
+                             "The named tuple (LD, pivots, info): ldl_factor() that raises only with check_errors.");
   add_linalg<&ldl_solve>(rows, "ldl_solve", "LD, pivots, B, *, hermitian=False",
                          "X with A @ X = B, of what ldl_factor() gives. B is [..., n, k]; batches broadcast.\n\n"
                          "Raises: ShapeError, BolideError for pivots that are none.");

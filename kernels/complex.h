@@ -131,8 +131,9 @@ BOLIDE_COMPLEX log1p(Num<ComplexOf<T>> z) {
 }
 BOLIDE_COMPLEX logaddexp(Num<ComplexOf<T>> a, Num<ComplexOf<T>> b) {
   Mask<T> less = a.re() < b.re(), alike = (a.re() == b.re()) & isinf(a.re());  // which differ by NaN
-  Num<ComplexOf<T>> large = select(less, b, a), small = select(less, a, b), e = exp(select(alike, small, small - large));
-  Num<ComplexOf<T>> sum = log1p(select(alike, e + exp(large) - 1, e));  // infinite where they are: 1 more or less is nothing
+  Num<ComplexOf<T>> large = select(less, b, a), small = select(less, a, b);
+  Num<ComplexOf<T>> e = exp(select(alike, small, small - large));
+  Num<ComplexOf<T>> sum = log1p(select(alike, e + exp(large) - 1, e));  // of infinite ones: 1 more or less is nothing
   return select(alike, select(a.re() < 0, small, sum), large + sum);
 }
 // 1 / (1 + e^-z) with an exponential that is never large.
@@ -146,8 +147,8 @@ BOLIDE_COMPLEX sqrt(Num<ComplexOf<T>> z) {
   constexpr double kLarge = std::is_same_v<T, float> ? 1e37 : 1e307, kSmall = std::is_same_v<T, float> ? 1e-30 : 1e-290;
   Num<T> x = abs(z.re()), y = abs(z.im()), size = maximum(x, y);
   Mask<T> down = size > kLarge, up = size < kSmall;
-  Num<T> scale = select(down, 0.0625, select(up, 281474976710656.0, Num<T>(1)));       // 2^48
-  Num<T> back = select(down, 4, select(up, 5.9604644775390625e-8, Num<T>(1)));         // its root, inverted
+  Num<T> scale = select(down, 0.0625, select(up, 281474976710656.0, Num<T>(1)));  // 2^48
+  Num<T> back = select(down, 4, select(up, 5.9604644775390625e-8, Num<T>(1)));  // its root, inverted
   x = x * scale, y = y * scale;
   Num<T> t = sqrt(0.5 * (x + hypot(x, y))), other = select(t == 0, 0, 0.5 * (y / t));
   other = select(isinf(y), y, select(isinf(x), 0 * y, other)) * back, t = t * back;

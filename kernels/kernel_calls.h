@@ -242,9 +242,9 @@ struct SearchCall {
 // ---- linear algebra: LAPACK on a batch of dense matrices, one after the other ---------------------------------
 // Matrices are in LAPACK's order, column after column. What each kind reads and writes: kernels/cpu/lapack.cpp.
 struct LapackCall {
-  enum Kind : uint8_t {
+  enum Kind : uint8_t {  // clang-format off
     Lu, LuSolve, Ldl, LdlSolve, Cholesky, CholeskyInverse, Triangular, Qr, Householder, Eigh, Eig, Svd
-  } kind = Lu;
+  } kind = Lu;  // clang-format on
   DType dtype = DType::F32;          // float32, float64, complex64 or complex128
   int64_t batch = 0, m = 0, n = 0, k = 0;
   bool upper = false, unit = false;  // which triangle; are there ones on its diagonal?

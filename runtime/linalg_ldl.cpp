@@ -7,7 +7,7 @@ namespace bolide::linalg {
 namespace {
 
 void raise_no_gradient(const char* op) {
-  raise(ErrorKind::NotImplemented, op, "inputs whose gradient is not asked for", "one whose gradient LDL does not have");
+  raise(ErrorKind::NotImplemented, op, "inputs without a gradient", "one with, which LDL does not have");
 }
 
 // Pivots as LAPACK gives them, of the batch of the solution. It reads two rows at a negative one.
@@ -43,9 +43,7 @@ TensorList ldl_factor(const char* op, const Tensor& a, bool hermitian) {
   call.pivots = pivots.data<int32_t>(), call.trans = hermitian ? 'C' : 'T';
   run(op, call, columns, info);
   const Tensor ld = as_matrix(triu(columns));
-  record("LinalgLdlFactorExBackward", ld, {&a}, [&] {
-    return [op](const Tensor&, Grads&) { raise_no_gradient(op); };
-  });
+  record("LinalgLdlFactorExBackward", ld, {&a}, [&] { return [op](const Tensor&, Grads&) { raise_no_gradient(op); }; });
   return {ld, pivots, info};
 }
 

@@ -138,7 +138,7 @@ Tensor ormqr(const Tensor& a, const Tensor& tau, const Tensor& other, bool left,
         [&] { return str(a.sizes().text(), ", ", tau.sizes().text(), " and ", other.sizes().text()); });
   const Tensor v = add(tril(narrow(a, -1, 0, k), -1), eye(m, k, {a.dtype(), a.device()}));
   const Tensor between = mul(unsqueeze(tau, -1), triu(matmul(adjoint(v), v), 1));
-  const Tensor t = solve_triangular(op, between, diag_embed(tau), true, true, true);  // ones on the diagonal are not read
+  const Tensor t = solve_triangular(op, between, diag_embed(tau), true, true, true);  // its ones are not read
   const Tensor inner = adjoint_of ? adjoint(t) : t;
   if (left) return sub(other, matmul(v, matmul(inner, matmul(adjoint(v), other))));
   return sub(other, matmul(matmul(matmul(other, v), inner), adjoint(v)));

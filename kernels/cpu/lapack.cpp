@@ -106,9 +106,8 @@ void ldl(const Batch& x) {
   Size info = 0;
   sytrf("L", &x.n, nullptr, &x.n, nullptr, wish, &kAsk, &info, 1);
   const Size length = x.length(wish);
-  x.each(0, 0, 0, [&](const Matrix& w) {
-    sytrf("L", &x.n, w.a, &x.n, w.pivots, memory(length * x.item), &length, w.info, 1);
-  });
+  x.each(0, 0, 0,
+         [&](const Matrix& w) { sytrf("L", &x.n, w.a, &x.n, w.pivots, memory(length * x.item), &length, w.info, 1); });
 }
 void ldl_solve(const Batch& x) {
   auto sytrs = x.routine<const char*, const Size*, const Size*, const void*, const Size*, const Size*, void*,

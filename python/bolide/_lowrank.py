@@ -6,6 +6,7 @@ Only as many vectors are made as are asked for. To add one: a function here, its
 from __future__ import annotations
 
 import math
+from typing import Any
 
 from bolide import _C, _dtype_info
 from bolide._C import Tensor, matmul
@@ -189,12 +190,17 @@ def lobpcg(
     steps = 1000 if niter is None else math.inf if niter < 0 else niter
     if X is None:
         X = _C.randn(*A.shape[:-1], n, dtype=A.dtype, device=A.device)
-    parts = [t if t is None else t.expand(*A.shape[:-2], *t.shape[-2:]) for t in (B, X, iK)]
-    flat = [t if t is None else t.reshape(-1, *t.shape[-2:]) for t in (A, *parts)]
     wanted = True if largest is None else largest
+
+    def matrices(t: Tensor | None) -> list[Any]:
+        """One by one, as many as A has."""
+        if t is None:
+            return [None] * math.prod(A.shape[:-2])
+        return list(t.expand(*A.shape[:-2], *t.shape[-2:]).reshape(-1, *t.shape[-2:]).unbind())
+
     found = [
-        _eigenpairs(*(t if t is None else t[i] for t in flat), k, steps, tol, wanted)
-        for i in range(flat[0].shape[0])
+        _eigenpairs(a, b, x, i, k, steps, tol, wanted)
+        for a, b, x, i in zip(*map(matrices, (A, B, X, iK)), strict=True)
     ]
     E = _C.stack([e for e, _ in found]) if found else A.new_empty(0, k)
     vectors = _C.stack([x for _, x in found]) if found else A.new_empty(0, m, k)
