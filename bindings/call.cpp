@@ -76,6 +76,8 @@ Signature parse_signature(std::string_view rest) {
 
 bool bind(const Signature& s, Bound& b, PyObject* self, PyObject* const* args, Py_ssize_t given, PyObject* keywords,
           const char* op) {
+  if (overriding && is_overridden({self, args, given, keywords})) [[unlikely]]
+    return false;
   int at = 0;
   PyObject* const* values = args + given;  // of the keywords
   auto error = [&](const char* format, auto... more) {
@@ -190,10 +192,11 @@ PyObject* copy_out(const char* op, PyObject* result, PyObject* out) {
   });
 }
 
-PyObject* raise_no_overload(const char* op, const char* arguments, PyObject* const* args, Py_ssize_t given) {
+PyObject* no_overload(const char* op, const char* arguments, const PythonCall& call) {
   if (PyErr_Occurred()) return nullptr;
+  if (PyObject* result = nullptr; ask_class(result, op, call)) return result;
   std::string got;
-  for (Py_ssize_t i = 0; i < given; i++) got += (i ? ", " : "") + std::string(type_name(args[i]));
+  for (Py_ssize_t i = 0; i < call.given; i++) got += (i ? ", " : "") + std::string(type_name(call.arguments[i]));
   PyErr_Format(PyExc_TypeError, "[%s] expected (%s), got (%s).", op, arguments, got.c_str());
   return nullptr;
 }

@@ -19,6 +19,7 @@
 #include <pybind11/pytypes.h>
 
 #include "bindings/convert.h"
+#include "bindings/overrides.h"
 
 namespace bolide::python {
 
@@ -38,12 +39,13 @@ struct Bound {  // the arguments of one call, in the order of the signature
 std::string_view next_part(std::string_view& rest, std::string_view separator);
 // Once per overload, at import.
 Signature parse_signature(std::string_view text);
-// Puts each argument into its slot. Without an op name it fails silently.
+// Puts each argument into its slot. Without an op name it fails silently, and where a class answers the call.
 bool bind(const Signature& s, Bound& b, PyObject* self, PyObject* const* args, Py_ssize_t given, PyObject* keywords,
           const char* op);
 // "def add(input: Tensor, *, alpha: Number = 1) -> Tensor: ..."
 std::string stub_of(const char* op, const Signature& s, const char* const* types, const char* result, bool method);
-PyObject* raise_no_overload(const char* op, const char* arguments, PyObject* const* args, Py_ssize_t given);
+// What no overload took: a class among the arguments may answer (overrides.h), else it is an error.
+PyObject* no_overload(const char* op, const char* arguments, const PythonCall& call);
 
 // ---- results -------------------------------------------------------------------------------------------------
 inline PyObject* to_python(const char*, Tensor&& t) { return wrap(std::move(t)); }
@@ -169,13 +171,13 @@ struct Overloads {
     constexpr bool alone = sizeof...(Fs) == 1;  // then its own error is the best one
     auto attempt = [&]<class F>(F) {
       Bound b;
-      if (!bind(F::signature, b, first, args, n, keywords, alone ? name : nullptr)) return alone;
+      if (!bind(F::signature, b, first, args, n, keywords, alone ? name : nullptr)) return false;
       if (!alone && !F::accepts(b)) return false;  // types are checked before anything is converted
       out = F::invoke(b, name);
       return true;
     };
-    const bool fits = (attempt(Function<Fs>{}) || ...);
-    return fits ? out : raise_no_overload(name, arguments, args, n);
+    (void)(attempt(Function<Fs>{}) || ...);
+    return out ? out : no_overload(name, arguments, {first, args, n, keywords});
   }
   static void prepare(const char* op, const char* text) {
     name = op, arguments = text;

@@ -5,6 +5,8 @@
 
 #include <new>
 
+#include "bindings/overrides.h"
+
 namespace bolide::python {
 namespace {
 
@@ -53,6 +55,7 @@ PyObject* raise_current(const char* op, const char* argument) noexcept {
     throw;
   } catch (const Raised&) {
   } catch (const abi::__forced_unwind&) { sleep_until_the_end(); } catch (const Mismatch& e) {
+    if (*argument && answers_calls(e.got)) return nullptr;  // of an op: its class will be asked
     set_mismatch(op, argument, e);
   } catch (pybind11::error_already_set& e) { e.restore(); } catch (const Error& e) {
     PyErr_SetString(type_of(e.kind()), e.what());

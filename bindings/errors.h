@@ -27,7 +27,7 @@ void add_errors(PyObject* module);  // the exception types, and how pybind11 tra
 PyObject* type_of(ErrorKind kind);
 PyObject* copy_required_error();
 // Sets the Python error for the C++ exception that is being handled; always null. `argument` names what a
-// Mismatch is about.
+// Mismatch is about: no error is set where that answers calls (overrides.h).
 PyObject* raise_current(const char* op, const char* argument = "") noexcept;
 
 // When the interpreter ends, CPython ends each other thread that asks for the GIL by unwinding its stack, and C++ code

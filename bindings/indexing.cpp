@@ -5,6 +5,7 @@
 #include "bindings/elementwise.h"
 #include "bindings/operators.h"
 #include "bindings/ops_table.h"
+#include "bindings/overrides.h"
 
 namespace bolide::python {
 namespace {
@@ -78,6 +79,8 @@ class Keys {
 };
 
 PyObject* subscript(PyObject* self, PyObject* key) {
+  if (PyObject* answer = nullptr; overriding && ask_class(answer, "__getitem__", {self, key})) [[unlikely]]
+    return answer;
   return guarded("index", [&] {
     const Tensor& x = unwrap(self);
     if (PyLong_CheckExact(key) && x.rank()) {
@@ -91,6 +94,11 @@ PyObject* subscript(PyObject* self, PyObject* key) {
 }
 
 int assign(PyObject* self, PyObject* key, PyObject* value) {
+  if (PyObject* answer = nullptr; overriding && value && ask_class(answer, "__setitem__", {self, key, value}))
+      [[unlikely]] {
+    Py_XDECREF(answer);
+    return answer ? 0 : -1;
+  }
   return guarded_int("index", [&] {
     if (!value) raise(ErrorKind::Type, "index", "a value", "a deletion, which tensors do not support");
     const Keys keys(key);

@@ -8,6 +8,7 @@
 #include "bindings/creation.h"
 #include "bindings/operators.h"
 #include "bindings/ops_table.h"
+#include "bindings/overrides.h"
 #include "bindings/properties.h"
 
 namespace py = pybind11;
@@ -19,10 +20,10 @@ namespace {
 const std::vector<Op>& table() {
   static const std::vector<Op>* all = [] {
     auto* rows = new std::vector<Op>;
-    for (auto group : {elementwise_rows, composed_rows,  pointwise_rows, rare_rows,    statistics_rows, view_copy_rows,
-                       complex_rows,     reduction_rows, scan_rows,      fft_rows,     sorting_rows,    shape_rows,
-                       copy_rows,        product_rows,   linalg_rows,    network_rows, creation_rows,   random_rows,
-                       indexing_rows,    interop_rows,   autograd_rows,  pickling_rows}) {
+    for (auto group : {elementwise_rows, composed_rows,  pointwise_rows, rare_rows,     statistics_rows, view_copy_rows,
+                       complex_rows,     reduction_rows, scan_rows,      fft_rows,      sorting_rows,    shape_rows,
+                       copy_rows,        product_rows,   linalg_rows,    network_rows,  creation_rows,   random_rows,
+                       indexing_rows,    interop_rows,   autograd_rows,  pickling_rows, override_rows}) {
       std::vector<Op> more = group();
       rows->insert(rows->end(), std::make_move_iterator(more.begin()), std::make_move_iterator(more.end()));
     }
@@ -68,9 +69,20 @@ void split_table(std::vector<PyMethodDef>& functions, std::vector<PyMethodDef>& 
   functions.push_back({}), methods.push_back({});
 }
 
+// An attribute that is a tensor: a subclass may answer.
+PyObject* tensor_attribute(PyObject* self, void* closure) {
+  const auto& property = *static_cast<const Property*>(closure);
+  PyObject* answer = nullptr;
+  if (overriding && ask_class_of(answer, property.name, self)) [[unlikely]]
+    return answer;
+  return property.get(self, nullptr);
+}
 std::vector<PyGetSetDef> properties() {
   std::vector<PyGetSetDef> out = {{"__dict__", get_dict, set_dict, "Attributes set from Python.", nullptr}};
-  for (const Property& p : tensor_properties()) out.push_back({p.name, p.get, p.set, p.doc, nullptr});
+  for (const Property& p : tensor_properties()) {
+    const bool is_tensor = std::string_view(p.type).starts_with("Tensor");
+    out.push_back({p.name, is_tensor ? tensor_attribute : p.get, p.set, p.doc, const_cast<Property*>(&p)});
+  }
   out.push_back({});
   return out;
 }
@@ -117,6 +129,7 @@ PYBIND11_MODULE(_C, m, py::mod_gil_used()) {
   add_printing(m);
   add_random(m);
   add_services(m);
+  add_overrides(m);
   m.attr("__version__") = BOLIDE_VERSION;
   m.attr("inf") = std::numeric_limits<double>::infinity();
   m.attr("nan") = std::numeric_limits<double>::quiet_NaN();

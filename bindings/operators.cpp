@@ -5,6 +5,7 @@
 
 #include "bindings/elementwise.h"
 #include "bindings/errors.h"
+#include "bindings/overrides.h"
 #include "runtime/ops.h"
 
 namespace bolide::python {
@@ -13,6 +14,8 @@ namespace {
 // ---- two operands --------------------------------------------------------------------------------------------
 template <class F>
 PyObject* with_operands(const char* name, PyObject* a, PyObject* b, const F& f) {
+  if (PyObject* answer = nullptr; overriding && ask_class(answer, name, {a, b})) [[unlikely]]
+    return answer;
   return guarded(name, [&]() -> PyObject* {
     Arg args[2] = {Scalar(), Scalar()};
     Tensor made[2];
@@ -26,6 +29,9 @@ PyObject* binary(PyObject* a, PyObject* b) {
 }
 template <ElementwiseOp op>
 PyObject* inplace(PyObject* self, PyObject* other) {
+  if (PyObject* answer = nullptr; overriding && ask_class(answer, str(op_info(op).name, "_").c_str(), {self, other}))
+      [[unlikely]]
+    return answer;
   return with_operands(op_info(op).name, self, other, [&](const Arg* args) {
     elementwise_(op, unwrap(self), {args + 1, 1});
     return Py_NewRef(self);
@@ -53,6 +59,8 @@ PyObject* compare(PyObject* a, PyObject* b, int how) {
 // ---- one operand ---------------------------------------------------------------------------------------------
 template <ElementwiseOp op>
 PyObject* unary(PyObject* self) {
+  if (PyObject* answer = nullptr; overriding && ask_class(answer, op_info(op).name, {self})) [[unlikely]]
+    return answer;
   return guarded(op_info(op).name, [&] {
     const Arg x = unwrap(self);
     return wrap(elementwise(op, {&x, 1}));
@@ -120,7 +128,7 @@ PyObject* iterate(PyObject* self) {
   return guarded("iter", [&] {
     const Tensor& t = unwrap(self);
     if (!t.rank()) raise(ErrorKind::Type, "iter", "a tensor with dimensions", "a 0-d tensor");
-    PyObject* rows = tuple_of(unbind(t, 0));
+    PyObject* rows = overriding ? checked(PyObject_CallMethod(self, "unbind", nullptr)) : tuple_of(unbind(t, 0));
     PyObject* iterator = PyObject_GetIter(rows);
     Py_DECREF(rows);
     return iterator;

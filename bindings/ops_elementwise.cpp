@@ -181,7 +181,9 @@ PyObject* call_bound(const Row& row, Form form, const Bound& b) {
 PyObject* call(const Row& row, Form form, PyObject* self, PyObject* const* args, Py_ssize_t n, PyObject* keywords) {
   const char* name = form == Form::kInplace ? row.inplace_name.c_str() : row.info->name;
   const Signature& signature = form == Form::kInplace ? row.inplace_signature : row.signature;
-  PyObject* first = form == Form::kFunction ? nullptr : self;
+  PyObject *first = form == Form::kFunction ? nullptr : self, *answer = nullptr;
+  if (overriding && ask_class(answer, name, {first, args, n, keywords})) [[unlikely]]
+    return answer;
   Bound b;
   try {
     if (!keywords && n + (first ? 1 : 0) == row.info->arity && !row.info->scalars && row.extra != Extra::kBounds) {
@@ -196,6 +198,7 @@ PyObject* call(const Row& row, Form form, PyObject* self, PyObject* const* args,
     if (!bind(signature, b, first, args, n, keywords, name)) return nullptr;
     return call_bound(row, form, b);
   } catch (const Mismatch& e) {
+    if (answers_calls(e.got) && ask_class(answer, name, {first, args, n, keywords})) return answer;
     const size_t i = size_t(std::find(b.slots, b.slots + signature.count, e.got) - b.slots);
     return raise_current(name, i < size_t(signature.count) ? PyUnicode_AsUTF8(signature.names[i]) : "");
   } catch (...) { return raise_current(name); }

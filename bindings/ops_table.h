@@ -32,6 +32,7 @@ std::vector<Op> indexing_rows();     // indexing.cpp
 std::vector<Op> interop_rows();      // interop.cpp
 std::vector<Op> autograd_rows();     // autograd.cpp
 std::vector<Op> pickling_rows();     // pickling.cpp
+std::vector<Op> override_rows();     // overrides.cpp
 
 // "float32, float64": a set of dtypes, for docstrings.
 std::string dtypes_text(unsigned set);

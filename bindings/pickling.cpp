@@ -9,8 +9,6 @@
 
 namespace bolide::python {
 
-PyObject* make_object(PyTypeObject* type, Tensor&& t);  // tensor_type.cpp: of this tensor, which has none
-
 namespace {
 
 Tensor storage_bytes(const Tensor& t) {
@@ -110,11 +108,6 @@ PyObject* map_elements(PyObject* self, PyObject* other, PyObject* function) {
 PyObject* map_two(PyObject* self, PyObject* x, PyObject* y, PyObject* function) {
   return call_module("bolide._elements", "map2_", self, x, y, function);
 }
-PyObject* as_subclass(const Tensor& x, PyObject* cls) {
-  if (!PyType_Check(cls) || !PyType_IsSubtype(reinterpret_cast<PyTypeObject*>(cls), tensor_type))
-    throw Mismatch{cls, "Tensor or a subclass of it"};
-  return make_object(reinterpret_cast<PyTypeObject*>(cls), as_strided(x, x.sizes(), x.strides(), x->offset));
-}
 PyObject* share_memory(PyObject* self) { return call_module("bolide.multiprocessing", "share_memory", self); }
 PyObject* is_shared(PyObject* self) { return call_module("bolide.multiprocessing", "is_shared", self); }
 
@@ -157,10 +150,6 @@ std::vector<Op> pickling_rows() {
                         "Reference: torch.Tensor.map_.",
                         kMethod),
       op<&map_two>("map2_", "input, x, y, callable", "Likewise with two other tensors.", kMethod),
-      op<&as_subclass>("as_subclass", "input, cls",
-                       "A tensor of this subclass of Tensor on the same memory, part of the graph.\n\n"
-                       "Reference: torch.Tensor.as_subclass.",
-                       kMethod),
       op<&share_memory>("share_memory_", "input",
                         "Moves its memory to where other processes can see it, and returns it (bolide.multiprocessing)."
                         "\n\nRaises: BolideError if views or a graph use the memory too.\nReference: "

@@ -11,6 +11,7 @@
 #include "bindings/creation.h"
 #include "bindings/errors.h"
 #include "bindings/node_type.h"
+#include "bindings/overrides.h"
 #include "runtime/ops.h"
 
 namespace bolide::python {
@@ -170,10 +171,10 @@ PyObject* make_object(PyTypeObject* type, Tensor&& t) {
   PyObject* self = type->tp_alloc(type, 0);
   if (!self) throw Raised{};
   fill(object_of(self), std::move(t));
+  note_subclass(type);
   if (type == tensor_type) PyObject_GC_UnTrack(self);
   return self;
 }
-PyObject* make_instance(PyTypeObject* type, const Tensor& t) { return make_object(type, alias(t)); }
 
 PyObject* get_dict(PyObject* self, void* closure) {
   track(self);

@@ -66,8 +66,10 @@ inline PyObject* wrap(Tensor&& t) {
 }
 inline PyObject* wrap(const Tensor& t) { return wrap(Tensor(t)); }
 
-// A new object of `type`, Tensor or a subclass, on the storage of t; throws Raised.
-PyObject* make_instance(PyTypeObject* type, const Tensor& t);
+// A new object of `type`, Tensor or a subclass, for a tensor that has none yet; throws Raised.
+PyObject* make_object(PyTypeObject* type, Tensor&& t);
+// The same on the storage of any tensor, without its history.
+inline PyObject* make_instance(PyTypeObject* type, const Tensor& t) { return make_object(type, alias(t)); }
 // From now on the garbage collector looks at this object.
 inline void track(PyObject* self) {
   if (!PyObject_GC_IsTracked(self)) PyObject_GC_Track(self);

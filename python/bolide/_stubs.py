@@ -19,6 +19,8 @@ _FIXED = """
 class dtype:
     itemsize: int
     is_floating_point: bool
+    def to_real(self) -> dtype: ...
+    def to_complex(self) -> dtype: ...
     is_complex: bool
     is_signed: bool
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import bolide
-from bolide._C import Tensor
+from bolide._C import Tensor, _disabled_torch_function_impl
 
 
 class Parameter(Tensor):
@@ -25,6 +25,8 @@ class Parameter(Tensor):
 
     Reference: torch.nn.Parameter.
     """
+
+    __torch_function__ = _disabled_torch_function_impl  # what ops make of it are tensors
 
     def __new__(cls, data: Tensor | None = None, requires_grad: bool = True) -> Parameter:
         if data is None:
