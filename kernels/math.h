@@ -95,8 +95,14 @@ template <class T>
 inline constexpr bool kRemainderInDouble = false;
 #else
 template <class T>
-inline constexpr bool kRemainderInDouble = std::is_same_v<T, float>;  // exact for quotients below 2^28
+inline constexpr bool kRemainderInDouble = std::is_same_v<T, float>;
 #endif
+inline constexpr float kLargestQuotient = 0x1p28f;  // up to which that is exact; the CPU's loops see to larger ones
+template <class T>
+BOLIDE_FN Num<T> exact_remainder(Num<T> a, Num<T> b) {
+  Num<T> r = std::fmod(a.v, b.v);
+  return select(r == 0, copysign(r, b), select((r < 0) ^ (b < 0), r + b, r));
+}
 BOLIDE_MATH remainder(Num<T> a, Num<T> b) {
   if constexpr (kRemainderInDouble<T>) {
     Num<double> p = a.v, q = b.v;
@@ -104,8 +110,7 @@ BOLIDE_MATH remainder(Num<T> a, Num<T> b) {
     r = select(isinf(b) & isfinite(a), select((a != 0) & ((a < 0) ^ (b < 0)), b, a), r);
     return select(r == 0, copysign(r, b), r);
   } else if constexpr (std::is_floating_point_v<T>) {
-    Num<T> r = std::fmod(a.v, b.v);
-    return select(r == 0, copysign(r, b), select((r < 0) ^ (b < 0), r + b, r));
+    return exact_remainder(a, b);
   } else {
     Num<T> safe = select((b == 0) | (b == -1), 1, b), r = a - quotient(a, safe) * safe;
     return select((r != 0) & ((r ^ b) < 0), r + b, r);

@@ -122,6 +122,23 @@ template <class F, int... s>
 }
 #endif
 
+// Remainders of float are vector code for quotients that double holds; of larger ones the C library's.
+template <class F>
+inline constexpr bool kOfQuotient = false;
+template <class O>
+inline constexpr bool kOfQuotient<Forward<O>> = O::kOp == ElementwiseOp::remainder && kRemainderInDouble<T>;
+template <class V>
+BOLIDE_FN bool is_large_quotient(V a, V b) {
+  return std::abs(a) > std::abs(b) * kLargestQuotient;
+}
+template <class F>
+[[gnu::noinline]] void quotient_step(const T* a, const T* b, T* q, int count) {
+  for (int j = 0; j < count; j++) {
+    const X x = a[j], y = b[j];
+    q[j] = (is_large_quotient(x.v, y.v) ? exact_remainder(x, y) : F::call(x, y)).v;
+  }
+}
+
 template <class F, int kCount, int... s>
 BOLIDE_FN void step(const T* const* p, auto* q, int64_t i, std::integer_sequence<int, s...>) {
 #if defined(BOLIDE_VECTOR_F64)
@@ -132,6 +149,12 @@ BOLIDE_FN void step(const T* const* p, auto* q, int64_t i, std::integer_sequence
       return far_step<F, s...>(p, q, i, kCount);
   }
 #endif
+  if constexpr (kOfQuotient<F>) {
+    int32_t large = 0;
+    for (int j = 0; j < kCount; j++) large |= -int32_t(is_large_quotient(p[0][i + j], p[1][i + j]));
+    if (large) [[unlikely]]
+      return quotient_step<F>(p[0] + i, p[1] + i, q + i, kCount);
+  }
 #pragma GCC ivdep
 #pragma GCC unroll 1  // before it is vector code
   for (int j = 0; j < kCount; j++) store(F::call(load<F::template kReads<s>>(p[s] + i + j)...), q + i + j);

@@ -25,7 +25,7 @@ MISSING = {
         **{
             row.name: "sort and search have no CUDA kernel yet"
             for row in op_rows_sort.ALL
-            if row.name.split()[0] not in ("bincount", "histc")
+            if row.name.split()[0] not in ("bincount", "histc") and row.name != "unique_consecutive"
         },
         **dict.fromkeys(op_rows_linalg.ON_LAPACK, "LAPACK has no CUDA kernel yet"),
         **{

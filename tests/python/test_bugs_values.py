@@ -520,3 +520,25 @@ def test_powers_that_are_cheaper_ops(dtype, exponent):
     assert z.pow_(exponent) is z and z.tolist() == y.tolist()
     with pytest.raises(RuntimeError, match=r"\[pow\] expected .* leaf"):
         x.pow_(exponent)
+
+
+@pytest.mark.parametrize("dtype", ["bfloat16", "float32", "float64"])
+def test_remainders_of_huge_quotients_are_exact(dtype):
+    """By exact integers: a quotient that a double does not hold makes a remainder of p - floor(p / q) * q any number."""
+    random = np.random.default_rng(3)
+    exponents = random.uniform(-100, 100, (2, 3000))
+    signs = random.choice([-1, 1], (2, 3000))
+    x, y = (
+        tensor(v.tolist(), dtype) for v in signs * 2.0**exponents * (1 + random.random((2, 3000)))
+    )
+    found, toward = bolide.remainder(x, y).tolist(), bolide.fmod(x, y).tolist()
+    for a, b, r, f in zip(x.tolist(), y.tolist(), found, toward, strict=True):
+        exact = math.fmod(a, b)
+        assert f == exact
+        moved = exact + b if exact and (exact < 0) != (b < 0) else exact
+        assert r == tensor(moved, dtype).item() and (r == 0 or abs(r) <= abs(b))
+    mixed = tensor([1e20, 7.0, -1e30, 0.0, NAN, INF, 5.0, 1.0], dtype)
+    rest = bolide.remainder(mixed, 3.0).tolist()
+    assert rest[:4] == [math.fmod(v, 3.0) % 3.0 for v in mixed.tolist()[:4]]
+    assert math.isnan(rest[4]) and math.isnan(rest[5]) and rest[6:] == [2.0, 1.0]
+    assert all(math.isnan(v) for v in bolide.remainder(mixed, 0.0).tolist())
