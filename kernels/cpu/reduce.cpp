@@ -6,7 +6,6 @@
 // results runs down the rows together, 64 rows a partial. The order depends on the shape alone: the same
 // result for every number of threads.
 #include <cstring>
-#include <vector>
 
 #include "kernels/cpu/convert.h"
 #include "kernels/cpu/cpu_kernels.h"
@@ -172,7 +171,7 @@ T reduce_row(const ReduceCall& call, const Layout& l, int64_t base, int64_t begi
 template <class R, class T>
 T reduce_long_row(const ReduceCall& call, const Layout& l, int64_t base, T s) {
   const int64_t pieces = (l.n + kPiece - 1) / kPiece;
-  std::vector<T> parts(pieces);
+  auto* parts = static_cast<T*>(scratch(0, pieces * int64_t(sizeof(T))));  // a vector's code would be shared by ISAs
   parallel(pieces, [&](int64_t i) {
     parts[i] = reduce_row<R>(call, l, base, i * kPiece, std::min(kPiece, l.n - i * kPiece), s);
   });
