@@ -141,6 +141,16 @@ Tensor index(const Tensor& x, std::span<const Key> keys) {
                   [](const Tensor& g) { return g; });
 }
 
+namespace {
+
+// What basic keys choose; all of a tensor is the tensor itself, so that nothing of its history stays in the graph.
+Tensor chosen(const Tensor& x, const Tensor& view) {
+  const bool all = view.sizes() == x.sizes() && view.strides() == x.strides() && view->offset == x->offset;
+  return all ? x : view;
+}
+
+}  // namespace
+
 void index_put_(const Tensor& x, std::span<const Key> keys, const Tensor& value, bool accumulate) {
   const Resolved r = resolve(x, keys);
   const Tensor source = value.device() == x.device() ? value : to(value, {}, x.device());
@@ -154,14 +164,14 @@ void index_put_(const Tensor& x, std::span<const Key> keys, const Tensor& value,
   if (r.has_tensor) return put_selected("index_put_", r.view, r.selection, source, accumulate);
   Tensor given = accumulate ? add(r.view, source) : source;
   while (given.rank() > r.view.rank() && given.size(0) == 1) given = squeeze(given, Dims{0});
-  copy_(r.view, given);
+  copy_(chosen(x, r.view), given);
 }
 
 void index_put_(const Tensor& x, std::span<const Key> keys, const Scalar& value) {
   const Resolved r = resolve(x, keys);
   if (!r.has_tensor) {
     check_writable("index_put_", r.view);
-    return fill_(r.view, value);
+    return fill_(chosen(x, r.view), value);
   }
   index_put_(x, keys, full({}, value, {x.dtype(), x.device()}));
 }

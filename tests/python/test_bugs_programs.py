@@ -467,3 +467,18 @@ def test_what_no_gradient_reads_may_change():
     spread, mean = bolide.var_mean(x)
     mean.mul_(2)
     (spread + mean).backward()
+
+
+def test_what_a_whole_assignment_replaced_is_not_in_the_graph():
+    """Its gradient is nothing, and not nothing times infinity where the first one divided by zero."""
+    for key in (slice(None), ...):
+        x = bolide.tensor([4.0], dtype=bolide.float64, requires_grad=True)
+        y = x * 1
+        y[key] = bolide.tensor(6.0)
+        assert y.grad_fn is not None
+        z = bolide.addcdiv(x, y, bolide.tensor([0.0], dtype=bolide.float64)).sigmoid()
+        (g,) = bolide.autograd.grad(z.sum(), x, create_graph=True)
+        ((g * g).sum() + (x * x).sum()).backward()
+        assert x.grad.item() == 8.0
+        with pytest.raises(RuntimeError, match="leaf"):
+            x[key] = 1.0
