@@ -393,10 +393,15 @@ BOLIDE_FN X mish_slope(X x) {
   X t = tanh(softplus(x));
   return t + x * (1 - t * t) * sigmoid(x);
 }
-template <
-    Numeric X>  // of the gradient, at a maximum of a and b or at a minimum of -a and -b: at NaN all, as in PyTorch
+// Of the gradient, at a maximum of a and b or at a minimum of -a and -b: at NaN all of it, as in PyTorch.
+template <Numeric X>
 BOLIDE_FN X share(X a, X b) {
   return select(a < b, X(0), select(a == b, X(0.5), X(1)));
+}
+template <Numeric X>
+BOLIDE_FN X by_square(X a, X b) {  // a / (a^2 + b^2), and 0 at the origin, as in PyTorch
+  X square = a * a + b * b;
+  return select(square == 0, X(0), a / square);
 }
 template <Numeric X>
 BOLIDE_FN X pow_slope(X a, X b) {

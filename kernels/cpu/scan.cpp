@@ -30,17 +30,31 @@ class Scanner {
       T blocks[kRows][kBlock];
       for (int r = count_of_rows; r < kRows; r++) std::fill_n(blocks[r], count, T(0));
       for (int r = 0; r < count_of_rows; r++) load((first + r) * n + begin, blocks[r], count);
-      const int64_t last = call_.reverse ? count - 1 : 0, step = call_.reverse ? -1 : 1;
-      for (int64_t k = 0, i = last; k < count; k++, i += step) {
-#pragma GCC unroll 4
-        for (int r = 0; r < kRows; r++) {
-          states[r] = Scan::combine(states[r], {blocks[r][i], begin + i});
-          blocks[r][i] = states[r].value;
-          if (call_.places && r < count_of_rows) call_.places[(first + r) * n + begin + i] = states[r].place;
-        }
-      }
+      const int64_t at = first * n + begin;
+      if (call_.places) run<true>(states, blocks, begin, count, call_.places + at, count_of_rows);
+      else run<false>(states, blocks, begin, count, nullptr, 0);
       for (int r = 0; r < count_of_rows; r++) store(blocks[r], (first + r) * n + begin, count);
     }
+  }
+  template <bool kPlaces>
+  void run(ScanState<T>* states, T (*blocks)[kBlock], int64_t begin, int64_t count, int64_t* places, int rows) const {
+    if (call_.reverse) run_to<kPlaces, true>(states, blocks, begin, count, places, rows);
+    else run_to<kPlaces, false>(states, blocks, begin, count, places, rows);
+  }
+  template <bool kPlaces, bool kReverse>
+  void run_to(ScanState<T>* kept, T (*blocks)[kBlock], int64_t begin, int64_t count, int64_t* places, int rows) const {
+    ScanState<T> states[kRows];  // in registers
+    std::copy_n(kept, kRows, states);
+    for (int64_t k = 0; k < count; k++) {
+      const int64_t i = kReverse ? count - 1 - k : k;
+#pragma GCC unroll 4
+      for (int r = 0; r < kRows; r++) {
+        states[r] = Scan::combine(states[r], {blocks[r][i], begin + i});
+        blocks[r][i] = states[r].value;
+        if (kPlaces && r < rows) places[r * call_.n + i] = states[r].place;
+      }
+    }
+    std::copy_n(states, kRows, kept);
   }
   void columns(int64_t outer, int64_t first, int64_t count) const {  // up to kBlock of them
     ScanState<T> states[kBlock];

@@ -459,20 +459,6 @@ ACCEPTED = (
         ),
     ),
     Accepted(
-        "gradient of atan2 at the origin",
-        "there is none, so NaN; PyTorch gives 0",
-        (
-            "t0 = make((), 'float32', 15, grad=True)",
-            "t1 = lib.atan2(t0, t0 * 1)",
-            "t1.sum().backward()",
-        ),
-        when=lambda pair, line, difference, wanted, got: (
-            difference.kind == "gradient"
-            and "atan2" in pair.text()
-            and "(nan)" in str(difference).partition("got")[2]
-        ),
-    ),
-    Accepted(
         "leaf that became a part of a graph",
         "through its base: it keeps its gradient; PyTorch refuses the backward",
         (

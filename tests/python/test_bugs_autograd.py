@@ -300,6 +300,7 @@ SINGULAR = {
     "clamp at its bound": (lambda x: x.clamp(0.0, 1.0), 0.0, 1.0),
     "where": (lambda x: bolide.where(x > 0, x, bolide.zeros_like(x)), 0.0, 0.0),
     "prod with a zero": (lambda x: bolide.cat([x, x + 2]).prod(), 0.0, 2.0),
+    "atan2 at the origin": (lambda x: bolide.atan2(x, x * 1), 0.0, 0.0),
     "maximum of equals": (lambda x: bolide.maximum(x, x * 1), 0.0, 1.0),
 }
 
