@@ -49,6 +49,9 @@ class Answering {
     const Py_ssize_t count = call.given + (call.keywords ? PyTuple_GET_SIZE(call.keywords) : 0);
     for (Py_ssize_t i = 0; i < count; i++) look_at(call.arguments[i]);
   }
+  explicit Answering(const py::tuple& objects) {
+    for (const py::handle o : objects) look_at(o.ptr());
+  }
   const std::vector<PyObject*>& objects() const { return objects_; }
 
  private:
@@ -114,13 +117,16 @@ PyObject* as_subclass(const Tensor& x, PyObject* cls) {
   return make_object(reinterpret_cast<PyTypeObject*>(cls), view_of_all(x));
 }
 
-// A result as one of the class; takes the reference. What nobody else has seen yet gets another object, so that the graph
-// is as without a class; of other tensors it is a view.
+// A result as one of the class; takes the reference. What nobody else has seen yet gets another object, so that the
+// graph is as without a class; of other tensors it is a view.
 PyObject* with_class(PyObject* result, PyTypeObject* cls) {
   const auto owned = py::reinterpret_steal<py::object>(result);
   if (PyTuple_Check(result) && Py_REFCNT(result) == 1) {  // named tuples too
-    for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(result); i++)
-      PyTuple_SET_ITEM(result, i, with_class(PyTuple_GET_ITEM(result, i), cls));
+    for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(result); i++) {
+      PyObject* item = PyTuple_GET_ITEM(result, i);
+      PyTuple_SET_ITEM(result, i, nullptr);  // it owns nothing there while the item changes hands, also if that fails
+      PyTuple_SET_ITEM(result, i, with_class(item, cls));
+    }
     return owned.inc_ref().ptr();
   }
   if (!is_tensor(result) || PyType_IsSubtype(Py_TYPE(result), cls)) return owned.inc_ref().ptr();
@@ -216,11 +222,13 @@ void add_overrides(py::module_& m) {
   if (PyObject_SetAttr(reinterpret_cast<PyObject*>(tensor_type), protocol(), answer.ptr()) < 0)
     throw py::error_already_set();
   m.attr("_disabled_torch_function_impl") = py::handle(opted_out());
-  m.def("_has_torch_function", [](const py::args& objects) {
-    const auto list = py::list(objects);
-    PyObject* all = list.ptr();
-    return is_overridden({nullptr, &all, 1, nullptr});
-  });
+  m.def("_has_torch_function", [](const py::args& objects) { return !Answering(objects).objects().empty(); });
+  m.def("_ask_class",
+        [](const py::object& function, const py::tuple& objects, const py::tuple& args, const py::dict& named) {
+          const std::string name = py::str(function.attr("__name__"));
+          PyObject* result = ask(Answering(objects), name.c_str(), function, args, named);
+          return result ? py::reinterpret_steal<py::object>(result) : throw py::error_already_set();
+        });
   m.def("_disable_subclasses", [](int more) { subclasses_disabled += more; });
 }
 

@@ -5,11 +5,11 @@
 //       def __torch_function__(cls, func, types, args=(), kwargs=None): ...
 //
 // An op with such an object among its arguments, or in a list of them, asks the object's class instead of computing.
-// Tensor's own answer (python/bolide/overrides.py) computes and gives what comes out the class, so a subclass stays one.
+// Tensor's own answer (overrides.cpp) computes and gives what comes out the class, so a subclass stays one.
 // Parameter has opted out, as any class does whose __torch_function__ is _C._disabled_torch_function_impl.
 //
 // Until a program makes a tensor of another subclass, `overriding` is false and a call pays the test of it. Where calls
-// come in (call.cpp, ops_elementwise.cpp, operators.cpp, indexing.cpp, properties.cpp) it is asked first.
+// come in (call.cpp, ops_elementwise.cpp, operators.cpp, indexing.cpp, and module.cpp for attributes) it is asked first.
 #pragma once
 #include <pybind11/pybind11.h>
 

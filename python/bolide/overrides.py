@@ -19,7 +19,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from bolide._C import Tensor, _disable_subclasses, _has_torch_function
+from bolide._C import Tensor, _ask_class, _disable_subclasses, _has_torch_function
 
 __all__ = [
     "DisableTorchFunctionSubclass",
@@ -46,8 +46,7 @@ class DisableTorchFunctionSubclass:
 
 def get_default_nowrap_functions() -> set:
     """The functions whose results stay as they are with a subclass: they give what others made."""
-    getters = (Tensor.grad, Tensor._base, Tensor.grad_fn)
-    return {Tensor.as_subclass, *(getter.__get__ for getter in getters)}  # type: ignore[attr-defined]
+    return {Tensor.as_subclass, Tensor.grad.__get__, Tensor._base.__get__}  # type: ignore[union-attr]
 
 
 def has_torch_function(relevant_args) -> bool:
@@ -72,16 +71,4 @@ def handle_torch_function(public_api: Callable, relevant_args, *args, **kwargs):
     Raises:
         TypeError: every one of them gave NotImplemented.
     """
-    answering: list = []
-    for arg in relevant_args:
-        if has_torch_function((arg,)) and type(arg) not in map(type, answering):
-            later = (n for n, known in enumerate(answering) if isinstance(arg, type(known)))
-            answering.insert(next(later, len(answering)), arg)
-    types = tuple(map(type, answering))
-    for arg in answering:
-        result = type(arg).__torch_function__(public_api, types, args, kwargs)
-        if result is not NotImplemented:
-            return result
-    raise TypeError(
-        f"[{public_api.__name__}] expected a class that answers it, got NotImplemented from {types}."
-    )
+    return _ask_class(public_api, tuple(relevant_args), args, kwargs)
