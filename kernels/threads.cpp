@@ -30,7 +30,7 @@ namespace bolide {
 namespace {
 
 constexpr int kMaxThreads = 1024;
-constexpr uint64_t kLeft = 0xffffffff;  // low half of `state`: chunks not taken; high half: which job it is
+constexpr uint64_t kLow = 0xffffffff;  // the low half of a state counts chunks, the high half is the job's number
 constexpr int64_t kHugePage = 2 << 20;
 constexpr std::chrono::microseconds kSpin{100};  // longer than the Python between two ops of a model
 
@@ -142,12 +142,12 @@ class Pool {
       return false;
     }
     leave_cpu_to_caller();
-    run_ = run, work_ = work, chunks_ = chunks;
+    run_ = run, work_ = work;
     done_.store(0, std::memory_order_relaxed);
-    const uint64_t job = (state_.load(std::memory_order_relaxed) | kLeft) + 1;
-    state_.store(job | uint64_t(chunks), std::memory_order_seq_cst);
+    const uint64_t job = (state_.load(std::memory_order_relaxed) | kLow) + 1 + uint64_t(chunks);
+    state_.store(job, std::memory_order_seq_cst);
     state_.notify_all();
-    take_chunks();
+    take_chunks(job, 0);
     while (done_.load(std::memory_order_acquire) != chunks) pause_cpu();
     std::exception_ptr error;
     if (failed_.load(std::memory_order_relaxed)) {
@@ -160,28 +160,50 @@ class Pool {
   }
 
  private:
-  // A chunk is taken by lowering `state_`, whose job number keeps a late worker from taking a chunk of another
-  // job. `run_`, `work_`, `chunks_` are written only while nothing is left and nothing is running, so whoever
-  // took a chunk may read them.
-  void take_chunks() {
-    uint64_t s = state_.load(std::memory_order_acquire);
-    while (s & kLeft) {
-      if (!state_.compare_exchange_weak(s, s - 1, std::memory_order_acquire)) continue;
+  // Chunks are cut into shares, neighbours in one, and each thread begins with its own: the same call again finds
+  // in a thread's cache what that thread left there. Who is done helps with the next share.
+  //
+  // A share's state is a job's number and how many chunks of it are left. One of an earlier job stands for all
+  // of them, so nobody prepares shares; one of a later job tells a late worker that its job is over. `run_`
+  // and `work_` are written only while nothing is left and nothing is running, so whoever took a chunk may
+  // read them.
+  struct alignas(64) Share {
+    std::atomic<uint64_t> state{0};
+  };
+
+  void take_chunks(uint64_t job, int64_t me) {
+    const int64_t chunks = int64_t(job & kLow), count = std::min<int64_t>(chunks, int64_t(shares_.size()));
+    for (int64_t i = 0; i < count; i++) {
+      const int64_t share = (me + i) % count;
+      take_share(job, shares_[size_t(share)].state, chunks * share / count, chunks * (share + 1) / count);
+    }
+  }
+
+  void take_share(uint64_t job, std::atomic<uint64_t>& state, int64_t begin, int64_t end) {
+    const uint64_t number = job & ~kLow;
+    uint64_t s = state.load(std::memory_order_acquire);
+    for (;;) {
+      const int64_t age = int64_t(number - (s & ~kLow));
+      const int64_t left = age > 0 ? end - begin : int64_t(s & kLow);
+      if (age < 0 || left == 0) return;
+      if (!state.compare_exchange_weak(s, number | uint64_t(left - 1), std::memory_order_acquire)) continue;
       try {
-        run_(work_, chunks_ - int64_t(s & kLeft));
+        run_(work_, end - left);
       } catch (...) {
         if (!failed_.exchange(true, std::memory_order_relaxed)) error_ = std::current_exception();
       }
       done_.fetch_add(1, std::memory_order_release);
-      s = state_.load(std::memory_order_acquire);
+      s = state.load(std::memory_order_acquire);
     }
   }
 
-  void work_until_stopped() {
+  void work_until_stopped(int64_t me) {
+    uint64_t seen = 0;
     while (!stop_.load(std::memory_order_relaxed)) {
-      const uint64_t seen = state_.load(std::memory_order_acquire);
-      if (seen & kLeft) {
-        take_chunks();
+      const uint64_t job = state_.load(std::memory_order_acquire);
+      if (job != seen) {
+        take_chunks(job, me);
+        seen = job;
         continue;
       }
       const auto until = std::chrono::steady_clock::now() + kSpin;
@@ -217,11 +239,12 @@ class Pool {
 
   void resize(int count) {
     stop_.store(true, std::memory_order_relaxed);
-    state_.fetch_add(kLeft + 1, std::memory_order_seq_cst);
+    state_.store((state_.load(std::memory_order_relaxed) | kLow) + 1, std::memory_order_seq_cst);
     state_.notify_all();
     for (std::thread& t : workers_) t.join();
     stop_.store(false, std::memory_order_relaxed);
     workers_.clear(), homes_.clear();
+    shares_ = std::vector<Share>(size_t(count));
     count_ = count;
     const std::vector<int> cpus = allowed_cpus();
     const bool bound = count <= int(cpus.size());
@@ -230,7 +253,7 @@ class Pool {
     const SignalsBlocked block;
     try {
       for (int i = 1; i < count; i++) {
-        workers_.emplace_back([this] { work_until_stopped(); });
+        workers_.emplace_back([this, i] { work_until_stopped(i); });
         if (bound) bind(size_t(i - 1), cpus[size_t(i)]);
       }
     } catch (const std::system_error&) {  // the system gives no more threads: work with those there are
@@ -243,7 +266,7 @@ class Pool {
   alignas(64) std::atomic<bool> busy_{false};
   void (*run_)(const void*, int64_t) = nullptr;
   const void* work_ = nullptr;
-  int64_t chunks_ = 0;
+  std::vector<Share> shares_;  // the caller's is the first
   std::atomic<bool> failed_{false};
   std::exception_ptr error_;  // of the first chunk that threw
   std::atomic<bool> stop_{false};
@@ -286,7 +309,7 @@ int thread_count() {
 }
 
 void parallel_run(int64_t chunks, void (*run)(const void*, int64_t), const void* work) {
-  if (chunks > 1 && chunks <= int64_t(kLeft) && thread_count() > 1 && pool().try_run(chunks, run, work)) return;
+  if (chunks > 1 && chunks <= int64_t(kLow) && thread_count() > 1 && pool().try_run(chunks, run, work)) return;
   for (int64_t i = 0; i < chunks; i++) run(work, i);
 }
 
