@@ -1,7 +1,9 @@
 // scan.cpp - running sums, products and extremes along one dimension (scan.h); compiled once per ISA.
 //
-// Along memory a row goes through blocks that are loaded, scanned and stored; across it a panel of neighbouring
-// columns moves down together. Each row or column is taken in order, so threads change nothing.
+// Along memory a row goes through blocks that are loaded, scanned and stored; sums and products of float32, float64
+// and int64 need none: some rows side by side go from memory to memory, which is one long stream for each. Across
+// memory a panel of neighbouring columns moves down together. Each row or column is taken in order, so threads change
+// nothing.
 #include "kernels/cpu/convert.h"
 #include "kernels/cpu/cpu_kernels.h"
 #include "kernels/scan.h"
@@ -35,6 +37,26 @@ class Scanner {
       else run<false>(states, blocks, begin, count, nullptr, 0);
       for (int r = 0; r < count_of_rows; r++) store(blocks[r], (first + r) * n + begin, count);
     }
+  }
+  // Rows that are stored as S and go through no block. Up to kRows of them: the last ones singly.
+  template <class S>
+  void stream(int64_t first, int count_of_rows) const {
+    if (count_of_rows == kRows) return stream_rows<S, kRows>(first);
+    for (int r = 0; r < count_of_rows; r++) stream_rows<S, 1>(first + r);
+  }
+  template <class S, int kCount>
+  void stream_rows(int64_t first) const {
+    const int64_t n = call_.n, step = call_.reverse ? -1 : 1, begin = first * n + (call_.reverse ? n - 1 : 0);
+    const S* x = static_cast<const S*>(call_.x) + begin;
+    S* out = static_cast<S*>(call_.out) + begin;
+    ScanState<T> states[kCount];
+    std::fill_n(states, kCount, Scan::first());
+    for (int64_t k = 0; k < n; k++, x += step, out += step)
+#pragma GCC unroll 4
+      for (int r = 0; r < kCount; r++) {
+        states[r] = Scan::combine(states[r], {T(x[r * n]), 0});
+        out[r * n] = S(states[r].value);
+      }
   }
   template <bool kPlaces>
   void run(ScanState<T>* states, T (*blocks)[kBlock], int64_t begin, int64_t count, int64_t* places, int rows) const {
@@ -92,11 +114,21 @@ void scan(const ScanCall& call) {
   with_scan(call, [&]<class T, class Scan>(T, Scan) {
     const Scanner<T, Scan> scanner(call);
     if (call.inner == 1) {
-      parallel_rows(call.outer, kGrain / std::max<int64_t>(call.n, 1), [&](int64_t begin, int64_t end) {
-        for (int64_t r = begin; r < end; r += scanner.kRows)
-          scanner.rows(r, int(std::min<int64_t>(scanner.kRows, end - r)));
-      });
-      return;
+      auto each = [&](const auto& rows) {
+        const int64_t grain = kGrain / std::max<int64_t>(call.n, 1);
+        parallel_rows(call.outer, std::max<int64_t>(grain, scanner.kRows), [&](int64_t begin, int64_t end) {
+          for (int64_t r = begin; r < end; r += scanner.kRows)
+            rows(r, int(std::min<int64_t>(scanner.kRows, end - r)));
+        });
+      };
+      if constexpr (std::is_same_v<Scan, SumScan<T>> || std::is_same_v<Scan, ProductScan<T>>) {
+        if (call.dtype == call.out_dtype && item_size(call.dtype) == 8)
+          return each([&](int64_t first, int count) { scanner.template stream<T>(first, count); });
+        if constexpr (std::is_same_v<T, double>)
+          if (call.dtype == DType::F32 && call.out_dtype == DType::F32)
+            return each([&](int64_t first, int count) { scanner.template stream<float>(first, count); });
+      }
+      return each([&](int64_t first, int count) { scanner.rows(first, count); });
     }
     const int64_t panels = (call.inner + kBlock - 1) / kBlock;
     parallel(call.outer * panels, [&](int64_t chunk) {
