@@ -117,8 +117,7 @@ void scan(const ScanCall& call) {
       auto each = [&](const auto& rows) {
         const int64_t grain = kGrain / std::max<int64_t>(call.n, 1);
         parallel_rows(call.outer, std::max<int64_t>(grain, scanner.kRows), [&](int64_t begin, int64_t end) {
-          for (int64_t r = begin; r < end; r += scanner.kRows)
-            rows(r, int(std::min<int64_t>(scanner.kRows, end - r)));
+          for (int64_t r = begin; r < end; r += scanner.kRows) rows(r, int(std::min<int64_t>(scanner.kRows, end - r)));
         });
       };
       if constexpr (std::is_same_v<Scan, SumScan<T>> || std::is_same_v<Scan, ProductScan<T>>) {
