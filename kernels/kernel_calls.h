@@ -223,6 +223,7 @@ struct SortCall {
   DType dtype = DType::F32;
   int64_t rows = 0, columns = 0, kept = 0;
   bool descending = false;
+  bool last_only = false;            // only the last that is kept: a single column
   const void* x = nullptr;
   void* values = nullptr;            // rows x kept, or null
   int64_t* indices = nullptr;        // rows x kept, or null

@@ -178,25 +178,38 @@ void index_put_(const Tensor& x, std::span<const Key> keys, const Scalar& value)
 
 namespace {
 
-// The places of the `count` true elements of mask from number i on, a row of indices each. Every element is written, and
-// the next one over it where it was false: which are true cannot be foreseen, and a wrong guess costs more.
+// Which of eight bools, one after the other, are true: the places of those come first.
+struct Eight {
+  uint8_t places[256][8] = {};
+  constexpr Eight() {
+    for (int bits = 0; bits < 256; bits++)
+      for (int i = 0, n = 0; i < 8; i++)
+        if (bits >> i & 1) places[bits][n++] = uint8_t(i);
+  }
+};
+constexpr Eight kEight;
+
+// The places of the `count` true elements of mask from number i on, a row of indices each. Of eight elements eight places
+// are written, and the next ones over those too many: which are true cannot be foreseen, and a wrong guess costs more.
+template <int kRank>  // 0: any
 void write_places(const Tensor& mask, int64_t i, int64_t count, int64_t* to) {
   const auto* p = mask.data<uint8_t>();
-  const int rank = mask.rank();
+  const int rank = kRank ? kRank : mask.rank();
   const int64_t columns = mask.size(rank - 1);
   for (int64_t* const end = to + count * rank; to < end;) {
     int64_t row[kMaxRank], rest = i / columns, column = i % columns;
     for (int d = rank - 1; d-- > 0; rest /= mask.size(d)) row[d] = rest % mask.size(d);
-    for (; column < columns && to < end; column++, i++) {
-      uint64_t eight = 1;
-      if (column + 8 <= columns) std::memcpy(&eight, p + i, 8);
-      if (!eight) {
-        column += 7, i += 7;
-        continue;
+    for (int64_t done; column < columns && to < end; column += done, i += done) {
+      uint64_t eight = p[i];
+      done = column + 8 <= columns && to + 8 * rank <= end ? 8 : 1;
+      if (done == 8) std::memcpy(&eight, p + i, 8);
+      if (!eight) continue;
+      const int bits = int(eight * 0x0102040810204080 >> 56);
+      for (int k = 0; k < done; k++) {
+        for (int d = 0; d < rank - 1; d++) to[k * rank + d] = row[d];
+        to[k * rank + rank - 1] = column + (done == 8 ? kEight.places[bits][k] : 0);
       }
-      for (int d = 0; d < rank - 1; d++) to[d] = row[d];
-      to[rank - 1] = column;
-      to += p[i] ? rank : 0;
+      to += int64_t(eight * 0x0101010101010101 >> 56) * rank;
     }
   }
 }
@@ -218,7 +231,8 @@ Tensor nonzero(const Tensor& x) {
   const Tensor places = empty({counts.back(), mask.rank()}, {DType::I64, Device{}});
   parallel(parts, [&](int64_t i) {
     const int64_t before = counts[size_t(i)];
-    write_places(mask, i * kPart, counts[size_t(i) + 1] - before, places.data<int64_t>() + before * mask.rank());
+    const auto write = mask.rank() == 1 ? write_places<1> : mask.rank() == 2 ? write_places<2> : write_places<0>;
+    write(mask, i * kPart, counts[size_t(i) + 1] - before, places.data<int64_t>() + before * mask.rank());
   });
   return to(places, {}, x.device());
 }

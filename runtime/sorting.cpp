@@ -25,8 +25,8 @@ Tensor rows_back(const Tensor& rows, int d, int rank) {
   return contiguous(rank ? transpose(rows, d, -1) : reshape(rows, {}));
 }
 
-// Without history: the first `kept` of each row along d, as rows.
-ValuesIndices rank_rows(const char* op, const Tensor& x, int d, int64_t kept, bool descending) {
+// Without history: the first `kept` of each row along d, as rows, or only the last of them.
+ValuesIndices rank_rows(const char* op, const Tensor& x, int d, int64_t kept, bool descending, bool last_only = false) {
   check(!is_complex(x.dtype()), ErrorKind::DType, op, "a dtype with an order",
         [&] { return std::string(name_of(x.dtype())); });
   GradMode off(false);
@@ -34,7 +34,8 @@ ValuesIndices rank_rows(const char* op, const Tensor& x, int d, int64_t kept, bo
   Dims sizes = rows.sizes();
   SortCall call;
   call.dtype = x.dtype(), call.columns = sizes.back(), call.kept = kept, call.descending = descending;
-  sizes[sizes.rank() - 1] = kept;
+  call.last_only = last_only;
+  sizes[sizes.rank() - 1] = last_only ? 1 : kept;
   ValuesIndices out{empty(sizes, {x.dtype(), x.device()}), empty(sizes, {DType::I64, x.device()})};
   call.rows = call.columns ? rows.numel() / call.columns : 0;
   call.x = rows.data(), call.values = out.values.data(), call.indices = out.indices.data<int64_t>();
@@ -90,20 +91,19 @@ ValuesIndices kthvalue(const Tensor& x, int64_t k, int64_t dim, bool keepdim) {
   const int d = wrap_dim("kthvalue", dim, x.rank());
   const int64_t size = size_along(x, d);
   check(k >= 1 && k <= size, ErrorKind::Runtime, "kthvalue", str("k in [1, ", size, "]"), [&] { return str(k); });
-  return pick(x, d, rank_rows("kthvalue", x, d, k, false).indices, place(k - 1, x), keepdim);
+  return pick(x, d, rank_rows("kthvalue", x, d, k, false, true).indices, place(0, x), keepdim);
 }
 
 // The lower of two in the middle. NaN wins, or is not counted.
 ValuesIndices median(const Tensor& x, int64_t dim, bool keepdim, bool ignore_nan) {
   const int d = wrap_dim("median", dim, x.rank());
-  const int64_t size = size_not_empty("median", x, d);
+  const int64_t size = size_not_empty("median", x, d), middle = (size - 1) / 2;
+  const bool has_nan = is_float(x.dtype()) && x.numel() && std::isnan(item(amax(detach(x))).real);
+  if (!has_nan) return pick(x, d, rank_rows("median", x, d, middle + 1, false, true).indices, place(0, x), keepdim);
   const ValuesIndices r = rank_rows("median", x, d, size, false);
-  Tensor at = place((size - 1) / 2, x);
-  if (is_float(x.dtype())) {
-    const Tensor nans = sum(isnan(r.values), Dims{-1}, true);
-    at =
-        ignore_nan ? clamp(floor_divide(sub(size - 1, nans), 2), 0, size - 1) : where(gt(nans, 0), sub(size, nans), at);
-  }
+  const Tensor nans = sum(isnan(r.values), Dims{-1}, true);
+  const Tensor at = ignore_nan ? clamp(floor_divide(sub(size - 1, nans), 2), 0, size - 1)
+                               : where(gt(nans, 0), sub(size, nans), middle);
   return pick(x, d, r.indices, at, keepdim);
 }
 Tensor median(const Tensor& x, bool ignore_nan) {

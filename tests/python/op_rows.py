@@ -329,7 +329,8 @@ INDEXING = [
     Row("masked_select", lambda x, mask: np.broadcast_to(x, np.broadcast_shapes(x.shape, mask.shape))[
         np.broadcast_to(mask, np.broadcast_shapes(x.shape, mask.shape))], cases=cases(((3, 5), MASK), ((5,), MASK),
         ((3, 5), Fixed(np.array([True, False, True, True, False])))), **MOVED, **SLOPE),
-    Row("nonzero", lambda x: np.argwhere(x), "Any|Complex", "int64", cases(((3, 5),), ((131,),), ((0, 3),)), integers=(0, 2)),
+    Row("nonzero", lambda x: np.argwhere(x), "Any|Complex", "int64", cases(((3, 5),), ((131,),), ((9, 41),), ((3, 2, 17),), ((0, 3),)),
+        integers=(0, 2)),
     Row("embedding", lambda places, weight: weight[places], cases=cases((Fixed(np.array([2, 1, 0, 2])), (5, 3)), (PLACES,
         (5, 3)), (Fixed(np.array(3)), (4, 131))), call=lambda library, places, weight:
         library.module.nn.functional.embedding(places, weight), gradient=(False, True), **MOVED),

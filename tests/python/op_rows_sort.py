@@ -126,7 +126,7 @@ def with_q(name):
 
 BOTH_WAYS = ({}, {"dim": 0}, {"dim": 1, "descending": True}, {"descending": True})
 ORDERS = (*named(CUBE, *BOTH_WAYS), *named((131,), *BOTH_WAYS[::3]), *named(LONG, *BOTH_WAYS[::3], smooth=False),
-          *named((), {}), *named((0, 3), {}, {"dim": 0}), *SPECIAL)  # fmt: skip
+          *named((3, 300), *BOTH_WAYS[::3], smooth=False), *named((), {}), *named((0, 3), {}, {"dim": 0}), *SPECIAL)  # fmt: skip
 KEPT = ({"dim": 0}, {"dim": 1, "keepdim": True}, {"dim": -1})
 ROWS = (
     *named(CUBE, *KEPT),
@@ -165,11 +165,11 @@ ORDER = [
         places=True, integers=(-120, 120), **ORDERED, **SLOPE),
     Row("kthvalue", kthvalue, cases=(*also(ROWS, k=1), *named(CUBE, {"k": 3, "dim": 1}), *named(LONG, {"k": 5}, {"k": 1000},
         smooth=False), *also(SPECIAL, k=4)), call=pairs_of("kthvalue"), places=True, integers=(-120, 120), **ORDERED, **SLOPE),
-    Row("median", median, cases=(*ROWS, *also(SPECIAL, dim=1)), call=pairs_of("median"), places=True, **ORDERED, **SLOPE),
+    Row("median", median, cases=(*ROWS, *also(SPECIAL, dim=1), *named(LONG, {"dim": 1}, smooth=False)), call=pairs_of("median"), places=True, **ORDERED, **SLOPE),
     Row("nanmedian", nanmedian, cases=(*ROWS, *also(SPECIAL, dim=1)), call=pairs_of("nanmedian"), places=True, **ORDERED,
         **SLOPE),
-    Row("median of all", of_all(median), cases=(*named(CUBE, {}), *named((131,), {}), *named((), {}), *SPECIAL),
-        call=of_name("median"), **ORDERED, **SLOPE),
+    Row("median of all", of_all(median), cases=(*named(CUBE, {}), *named((131,), {}), *named((), {}), *named(LONG, {}, smooth=False),
+        *SPECIAL), call=of_name("median"), **ORDERED, **SLOPE),
     Row("nanmedian of all", of_all(nanmedian), cases=(*named(CUBE, {}), *SPECIAL, *ALL_NAN), call=of_name("nanmedian"), **ORDERED,
         **SLOPE),
     Row("mode", mode, cases=(*ROWS, *named((4, 700), {})), call=pairs_of("mode"), places=True, integers=(-3, 3), **ORDERED,
@@ -202,14 +202,14 @@ def search_by_order(library, rows, x, **named):
 
 SEARCHES = tuple(
     Case(inputs, named=choice)
-    for inputs in (((7,), (3, 5)), ((2, 3, 9), (2, 3, 4)), ((131,), ()), ((0,), (3,)), ((5,), (0, 3)), ((4,), 2))
+    for inputs in (((7,), (3, 5)), ((2, 3, 9), (2, 3, 4)), ((131,), ()), ((0,), (3,)), ((5,), (0, 3)), ((4,), 2), ((2, 40), (2, 21)))
     for choice in ({}, {"right": True})
 )  # fmt: skip
 SEARCHED = {"result": "int64", "dtypes": "Number", "outside": "skip"}
 
 SEARCH = [
     Row("searchsorted", searchsorted, cases=SEARCHES, call=search, **SEARCHED),
-    Row("searchsorted by order", searchsorted, cases=SEARCHES[:6], call=search_by_order, **SEARCHED),
+    Row("searchsorted by order", searchsorted, cases=SEARCHES[:6] + SEARCHES[-2:], call=search_by_order, **SEARCHED),
     Row("bucketize", lambda x, rows, **named: searchsorted(rows, x, **named), cases=(Case(((3, 5), (7,))),
         Case(((), (7,)), named={"right": True}), Case((2, (7,)))), **SEARCHED,
         call=lambda library, x, rows, **named: library.bucketize(x, rows.sort().values, **named)),

@@ -87,6 +87,24 @@ def test_d5_equal_elements_keep_their_order(dtype, descending):
         np.testing.assert_array_equal(columns.numpy(), np.stack([expected] * 3, 1))
 
 
+@pytest.mark.parametrize("spread", [0, 1, 1000, 2**31, 2**32 - 1, 2**32, 2**63 - 1])
+@pytest.mark.parametrize("n", [63, 129, 300, 5000])
+def test_keys_count_from_the_least_of_their_row(spread, n):
+    """How wide the numbers of a row are spread decides how they are sorted; rows of either kind in one call."""
+    random = np.random.default_rng(n)
+    rows = np.stack([random.integers(-spread, spread, n, endpoint=True), random.integers(-9, 9, n)])
+    rows[0, :2] = -spread, spread
+    x = bolide.from_numpy(rows)
+    places = np.argsort(rows, 1, kind="stable")
+    values, found = x.sort(1)
+    np.testing.assert_array_equal(found.numpy(), places)
+    np.testing.assert_array_equal(values.numpy(), np.take_along_axis(rows, places, 1))
+    for k in (1, n // 3, n):
+        np.testing.assert_array_equal(x.kthvalue(k, 1).indices.numpy(), places[:, k - 1])
+        np.testing.assert_array_equal(x.topk(k, 1, largest=False).indices.numpy(), places[:, :k])
+    np.testing.assert_array_equal(x.median(1).indices.numpy(), places[:, (n - 1) // 2])
+
+
 def test_a12_sizes_that_depend_on_values_are_checked():
     for huge in (2**63 - 1, 2**62):
         with pytest.raises((RuntimeError, MemoryError)):
