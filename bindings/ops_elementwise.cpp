@@ -48,6 +48,11 @@ bool is_one(PyObject* o) { return PyLong_CheckExact(o) && PyLong_AsLong(o) == 1;
 
 DType dtype_of_arg(const Arg& a) { return a.tensor ? a.tensor->dtype() : a.scalar.default_dtype(); }
 
+Scalar negative(const Scalar& s) {
+  if (s.kind == Scalar::Complex) return Scalar(-s.real, -s.imaginary);
+  return s.kind == Scalar::Float ? Scalar(-s.real) : Scalar(int64_t(-uint64_t(s.integer)));
+}
+
 // `factor` times input i: alpha of add and sub, value of addcmul and addcdiv. It leaves the result's dtype alone.
 void scale(Inputs& in, int i, PyObject* factor, const Row& row) {
   if (is_one(factor)) return;
@@ -65,6 +70,8 @@ void scale(Inputs& in, int i, PyObject* factor, const Row& row) {
   if (dtype == DType::Bool) {
     if (a.tensor && s.integer == 0) in.set(i, mul(a, Arg(Scalar(false))));
     else if (s.integer == 0) in.args[i] = Arg(Scalar(false));
+  } else if (a.tensor && row.extra == Extra::kAlpha) {
+    in.args[in.count++] = Arg(row.op == ElementwiseOp::sub ? negative(s) : s);
   } else if (a.tensor) {
     in.set(i, mul(to(*a.tensor, dtype), Arg(s)));
   } else if (s.kind == Scalar::Complex || a.scalar.kind == Scalar::Complex) {

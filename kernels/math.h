@@ -68,6 +68,12 @@ BOLIDE_FN Mask<T> isfinite(Num<T> x) {
 // `a.v > b.v ? a.v : b.v` is one instruction of x86 each: b where one is NaN, which is right unless it is a.
 BOLIDE_MATH maximum(Num<T> a, std::type_identity_t<Num<T>> b) { return select(a != a, a, a.v > b.v ? a.v : b.v); }
 BOLIDE_MATH minimum(Num<T> a, std::type_identity_t<Num<T>> b) { return select(a != a, a, a.v < b.v ? a.v : b.v); }
+// minimum(maximum(a, b), c), where b and c are the same in many lanes: the comparisons leave a if it is NaN.
+BOLIDE_MATH clamp(Num<T> a, std::type_identity_t<Num<T>> b, std::type_identity_t<Num<T>> c) {
+  const T low = b.v > a.v ? b.v : a.v;
+  const Num<T> y = c.v < low ? c.v : low;
+  return select((b != b) | (c != c), b + c, y);
+}
 BOLIDE_MATH sqrt(Num<T> x) { return T(std::sqrt(x.v)); }
 #define BOLIDE_ROUNDING(name, function)                              \
   BOLIDE_MATH name(Num<T> x) {                                       \

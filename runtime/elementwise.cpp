@@ -61,8 +61,10 @@ DType promoted(std::span<const Arg> in) {
 
 namespace {
 
-// A power that is a cheaper op of the base alone; the op itself otherwise. As in PyTorch, a root is that of sqrt().
-ElementwiseOp simpler(ElementwiseOp op, std::span<const Arg> in) {
+// The op that computes a call. A power may be a cheaper op of the base alone (as in PyTorch, a root is that of
+// sqrt()); with a factor of the second input, its third, a sum is one pass of addcmul.
+ElementwiseOp chosen(ElementwiseOp op, std::span<const Arg> in) {
+  if (in.size() == 3 && (op == ElementwiseOp::add || op == ElementwiseOp::sub)) return ElementwiseOp::addcmul;
   if (op != ElementwiseOp::pow || !in[0].tensor || in[1].tensor || !is_float(in[0].tensor->dtype())) return op;
   const double exponent = in[1].scalar.real;
   if (in[1].scalar.kind == Scalar::Complex) return op;
@@ -71,6 +73,21 @@ ElementwiseOp simpler(ElementwiseOp op, std::span<const Arg> in) {
          : exponent == -0.5 ? ElementwiseOp::rsqrt
          : exponent == -1   ? ElementwiseOp::reciprocal
                             : op;
+}
+
+// What errors say of an op that stands for another: by the name that was called.
+const OpInfo& named(ElementwiseOp op, ElementwiseOp given) {
+  if (op == given) [[likely]]
+    return op_info(op);
+  using enum ElementwiseOp;
+  struct Renamed {
+    ElementwiseOp op, given;
+    OpInfo info = op_info(op);
+    Renamed(ElementwiseOp of, ElementwiseOp called) : op(of), given(called) { info.name = op_info(called).name; }
+  };
+  static const Renamed all[] = {{addcmul, add}, {addcmul, sub}, {square, pow},
+                                {sqrt, pow},    {rsqrt, pow},   {reciprocal, pow}};
+  return std::ranges::find_if(all, [&](const Renamed& r) { return r.op == op && r.given == given; })->info;
 }
 
 DType promote_inputs(ElementwiseOp op, std::span<const Arg> in, bool& uniform) {
@@ -239,6 +256,8 @@ void compute_into(ElementwiseOp op, const OpInfo& info, std::span<const Arg> in,
   KernelCall k;
   k.call.op = op, k.call.compute = compute_type(p.dtype);
   if (op == ElementwiseOp::invert && p.dtype == DType::Bool) k.call.op = ElementwiseOp::logical_not;  // one bit only
+  if (op == ElementwiseOp::clamp && !in[1].tensor && !in[2].tensor)
+    k.call.op = ElementwiseOp::hardtanh;  // in registers
   const Arg* slots[3];
   for (size_t i = 0; i < in.size(); i++) slots[i] = &in[i];
   k.fill(std::span<const Arg* const>(slots, in.size()), out, flat, info);
@@ -389,8 +408,8 @@ void check_result(const OpInfo& info, std::span<const Arg> in, const Prepared& p
 Tensor elementwise(ElementwiseOp given, std::span<const Arg> in) {
   const char* name = op_info(given).name;
   check_inputs(op_info(given), in);
-  const ElementwiseOp op = simpler(given, in);
-  const OpInfo& info = op_info(op);
+  const ElementwiseOp op = chosen(given, in);
+  const OpInfo& info = named(op, given);
   in = in.first(size_t(info.arity));
   const Prepared p = prepare(op, info, in);
   if (p.far && info.result == Result::boolean) [[unlikely]]
@@ -414,9 +433,9 @@ void elementwise_(ElementwiseOp given, const Tensor& self, std::span<const Arg> 
   std::vector<Arg> in{self};
   in.insert(in.end(), others.begin(), others.end());
   check_inputs(op_info(given), in);
-  const ElementwiseOp op = simpler(given, in);
-  const OpInfo& info = op_info(op);
-  if (op != given) in.pop_back(), others = {};
+  const ElementwiseOp op = chosen(given, in);
+  const OpInfo& info = named(op, given);
+  in.resize(size_t(info.arity), Arg(0)), others = others.first(in.size() - 1);
   if (info.result == Result::boolean) return copy_(self, elementwise(op, in));  // in self's dtype
   const bool recorded = should_record(info, in, self.dtype());
   check_inplace(name, self, recorded);
@@ -444,9 +463,10 @@ void elementwise_(ElementwiseOp given, const Tensor& self, std::span<const Arg> 
   set_inplace_history(self, Ref<Node>::steal(node.release()));
 }
 
-void elementwise_out(ElementwiseOp op, const Tensor& out, std::span<const Arg> inputs) {
-  const OpInfo& info = op_info(op);
-  std::vector<Arg> in(inputs.begin(), inputs.end());
+void elementwise_out(ElementwiseOp given, const Tensor& out, std::span<const Arg> inputs) {
+  const ElementwiseOp op = chosen(given, inputs);
+  const OpInfo& info = named(op, given);
+  std::vector<Arg> in(inputs.begin(), inputs.begin() + info.arity);
   check_inputs(info, in);
   for (int k = 0; k < info.arity && grad_enabled(); k++)
     if (info.differentiable[k] && in[k].tensor && in[k].tensor->requires_grad())

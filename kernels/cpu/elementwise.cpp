@@ -174,12 +174,20 @@ struct Plan {
     }
     for (int64_t count; start < end; start += count) {
       count = direct ? end - start : std::min(block, end - start);
+      if (!direct) prefetch(start + count, std::min(block, end - start - count));
       for (int s = 0; s < kMaxSlots; s++)
         if (ports[s].data && !ports[s].constant) in[s] = gather(s, start, count, scratch[s].data());
       char* out = ports[kOut].data + start * ports[kOut].size;
       loop(in, store ? scratch[kOut].data() : out, count);
       if (store) scatter(start, count, scratch[kOut].data());
     }
+  }
+  // Loads, computes and stores take turns, so the next block's memory is asked for while this one computes.
+  void prefetch(int64_t start, int64_t count) const {
+    for (const Port& port : ports)
+      if (port.data && !port.constant && is_dense(int(&port - ports)))
+        for (int64_t byte = 0; byte < count * port.size; byte += 64)
+          __builtin_prefetch(port.data + start * port.size + byte);
   }
   const void* gather(int s, int64_t start, int64_t count, char* to) const {
     const Port& port = ports[s];
@@ -377,6 +385,35 @@ bool run_narrow(const ElementwiseCall& call, const Plan& plan) {
   return true;
 }
 
+// Sums, differences and products of half types are too cheap to go through memory on the way to float and back.
+template <class S>
+void run_halves(ElementwiseOp op, const S* a, const S* b, S* out, int64_t n) {
+  auto each = [&](auto f) {
+    int64_t i = 0;
+    for (; i + kWidth<float> <= n; i += kWidth<float>) store(out + i, f(load(a + i), load(b + i)));
+    for (; i < n; i++) out[i] = store_as<S>(f(load_as<float>(a[i]), load_as<float>(b[i])));
+  };
+  if (op == ElementwiseOp::add) each([](auto x, auto y) { return x + y; });
+  else if (op == ElementwiseOp::sub) each([](auto x, auto y) { return x - y; });
+  else each([](auto x, auto y) { return x * y; });
+}
+bool run_halves(const ElementwiseCall& call, const Plan& plan) {
+  const bool known = call.op == ElementwiseOp::add || call.op == ElementwiseOp::sub || call.op == ElementwiseOp::mul;
+  const DType dtype = call.out.dtype;
+  if (!known || call.gradient >= 0 || (dtype != DType::F16 && dtype != DType::BF16)) return false;
+  for (int s = 0; s < 2; s++)
+    if (call.slots[s].dtype != dtype || plan.ports[s].constant || !plan.is_dense(s)) return false;
+  if (!plan.is_dense(kOut)) return false;
+  auto run = [&]<class S>(S) {
+    auto at = [&](int port, int64_t i) { return reinterpret_cast<S*>(plan.ports[port].data) + i; };
+    parallel_rows(plan.layout.count, kChunk, [&](int64_t begin, int64_t end) {
+      run_halves(call.op, at(0, begin), at(1, begin), at(kOut, begin), end - begin);
+    });
+  };
+  dtype == DType::F16 ? run(F16()) : run(BF16());
+  return true;
+}
+
 // The most common small call needs no plan: everything dense and of the compute type, or a scalar.
 bool run_small(const ElementwiseCall& call) {
   if (call.rank > 1) return false;
@@ -410,7 +447,7 @@ bool run_small(const ElementwiseCall& call) {
 void elementwise(const ElementwiseCall& call) {
   if (run_small(call)) return;
   const Plan plan(call);
-  if (plan.layout.count == 0 || run_words(call, plan) || run_narrow(call, plan)) return;
+  if (plan.layout.count == 0 || run_words(call, plan) || run_narrow(call, plan) || run_halves(call, plan)) return;
   if (plan.wants_tiles()) {
     const int64_t numbers = kBandRows * plan.layout.shape[plan.layout.rank - 1];
     return parallel_rows(plan.bands(), std::max<int64_t>(1, kChunk / numbers), [&](int64_t begin, int64_t end) {

@@ -26,6 +26,8 @@ struct Forward {
   static constexpr int kSlots = O::kArity;
   template <int slot>
   static constexpr bool kReads = true;
+  template <int slot>  // one number for all: the elements of the slot are equal
+  static constexpr bool kConstant = slot >= O::kArity - O::kScalars;
   static BOLIDE_FN auto call(auto... x) { return O::forward(x...); }
 };
 template <class O, int k>
@@ -33,6 +35,8 @@ struct Gradient {
   static constexpr int kSlots = O::kArity + 2;
   template <int slot>
   static constexpr bool kReads = kUses<O, k, slot>;
+  template <int slot>
+  static constexpr bool kConstant = slot > O::kArity - O::kScalars&& slot <= O::kArity;
   static BOLIDE_FN auto call(auto... x) { return O::template gradient<k>(x...); }
 };
 
@@ -76,108 +80,116 @@ struct OutOf<Num<R>> {
   using type = R;  // T, or its real type
 };
 
-#if defined(BOLIDE_VECTOR_F64)
-// The slot of the angle where the vector code knows angles up to kLargestAngle only; else -1.
+// Some vector code is right for near operands only. Far<F> says which are not, and has their results: is(the slots'
+// numbers), exact(a pointer to each slot's number).
 template <class F>
-inline constexpr int kAngle = -1;
+struct Far {
+  static constexpr bool kAny = false;
+};
+
+#if defined(BOLIDE_VECTOR_F64)
+// Angles beyond kLargestAngle: the C library's results, from the loops of the baseline.
 template <class O>
 inline constexpr bool kOfAngle =
     std::is_same_v<T, double> &&
     (O::kOp == ElementwiseOp::sin || O::kOp == ElementwiseOp::cos || O::kOp == ElementwiseOp::tan);
+BOLIDE_FN bool is_far_angle(auto x) { return x.v < -kLargestAngle || x.v > kLargestAngle; }
 template <class O>
-inline constexpr int kAngle<Forward<O>> = kOfAngle<O> ? 0 : -1;
-template <class O, int k>
-inline constexpr int kAngle<Gradient<O, k>> = kOfAngle<O> && kUses<O, k, 1> ? 1 : -1;
-template <class O>
-Loop library_loop(Forward<O>) {
-  return kLoops_baseline_f64[int(O::kOp)].forward;
-}
-template <class O, int k>
-Loop library_loop(Gradient<O, k>) {
-  return kLoops_baseline_f64[int(O::kOp)].gradient[k];
-}
-template <class F, class A>
-BOLIDE_FN bool is_far(A x) {
-  return x < -kLargestAngle || x > kLargestAngle;
-}
-
-template <class F>
-void loop(const void* const* in, void* out, int64_t n);
-// Some of these angles are larger: of those the C library's results, from the loops of the baseline.
-template <class F, int... s>
-[[gnu::noinline]] void far_step(const T* const* p, T* q, int64_t i, int count) {
-  T angles[kStep], near[kStep], y[kStep];  // the output may be where the input is
-  const void* in[] = {p[s] ? p[s] + i : nullptr...};
-  std::copy_n(p[kAngle<F>] + i, count, angles);
-  for (int j = 0; j < count; j++) near[j] = is_far<F>(angles[j]) ? T(0) : angles[j];
-  in[kAngle<F>] = near;
-  loop<F>(in, y, count);
-  for (int j = 0; j < count; j++) {
-    if (!is_far<F>(angles[j])) continue;
-    const void* one[] = {p[s] ? p[s] + i + j : nullptr...};
-    one[kAngle<F>] = angles + j;
-    library_loop(F())(one, y + j, 1);
+  requires kOfAngle<O>
+struct Far<Forward<O>> {
+  static constexpr bool kAny = true;
+  static BOLIDE_FN bool is(auto x) { return is_far_angle(x); }
+  static T exact(const void* const* in) {
+    T y;
+    kLoops_baseline_f64[int(O::kOp)].forward(in, &y, 1);
+    return y;
   }
-  std::copy_n(y, count, q + i);
-}
+};
+template <class O, int k>
+  requires(kOfAngle<O> && kUses<O, k, 1>)
+struct Far<Gradient<O, k>> {
+  static constexpr bool kAny = true;
+  static BOLIDE_FN bool is(auto, auto x, auto) { return is_far_angle(x); }
+  static T exact(const void* const* in) {
+    T y;
+    kLoops_baseline_f64[int(O::kOp)].gradient[k](in, &y, 1);
+    return y;
+  }
+};
 #endif
 
 // Remainders of float are vector code for quotients that double holds; of larger ones the C library's.
-template <class F>
-inline constexpr bool kOfQuotient = false;
 template <class O>
-inline constexpr bool kOfQuotient<Forward<O>> = O::kOp == ElementwiseOp::remainder && kRemainderInDouble<T>;
-template <class V>
-BOLIDE_FN bool is_large_quotient(V a, V b) {
-  return std::abs(a) > std::abs(b) * kLargestQuotient;
-}
-template <class F>
-[[gnu::noinline]] void quotient_step(const T* a, const T* b, T* q, int count) {
-  for (int j = 0; j < count; j++) {
-    const X x = a[j], y = b[j];
-    q[j] = (is_large_quotient(x.v, y.v) ? exact_remainder(x, y) : F::call(x, y)).v;
+  requires(O::kOp == ElementwiseOp::remainder && kRemainderInDouble<T>)
+struct Far<Forward<O>> {
+  static constexpr bool kAny = true;
+  static BOLIDE_FN bool is(auto a, auto b) { return std::abs(a.v) > std::abs(b.v) * kLargestQuotient; }
+  static T exact(const auto* in) {
+    return exact_remainder(X(*static_cast<const T*>(in[0])), X(*static_cast<const T*>(in[1]))).v;
   }
+};
+
+// The numbers of a slot, from the i-th of its array on; of a constant one, the number that the loop has read at its start.
+template <class F, int slot>
+BOLIDE_FN auto load_slot(const T* const* p, const T* constants, int64_t i) {
+  if constexpr (F::template kReads<slot> && F::template kConstant<slot>) return X(constants[slot]);
+  else return load<F::template kReads<slot>>(p[slot] + i);
 }
 
 template <class F, int kCount, int... s>
-BOLIDE_FN void step(const T* const* p, auto* q, int64_t i, std::integer_sequence<int, s...>) {
-#if defined(BOLIDE_VECTOR_F64)
-  if constexpr (kAngle<F> >= 0) {
-    int64_t far = 0;
-    for (int j = 0; j < kCount; j++) far |= -int64_t(is_far<F>(p[kAngle<F>][i + j]));
-    if (far) [[unlikely]]
-      return far_step<F, s...>(p, q, i, kCount);
-  }
-#endif
-  if constexpr (kOfQuotient<F>) {
-    int32_t large = 0;
-    for (int j = 0; j < kCount; j++) large |= -int32_t(is_large_quotient(p[0][i + j], p[1][i + j]));
-    if (large) [[unlikely]]
-      return quotient_step<F>(p[0] + i, p[1] + i, q + i, kCount);
-  }
+BOLIDE_FN void near_step(const T* const* p, const T* constants, auto* q, int64_t i, std::integer_sequence<int, s...>) {
 #pragma GCC ivdep
 #pragma GCC unroll 1  // before it is vector code
-  for (int j = 0; j < kCount; j++) store(F::call(load<F::template kReads<s>>(p[s] + i + j)...), q + i + j);
+  for (int j = 0; j < kCount; j++) store(F::call(load_slot<F, s>(p, constants, i + j)...), q + i + j);
+}
+// Some of these numbers are far: their results are made first, since the output may be where an input is.
+template <class F, int kCount, int... s>
+[[gnu::noinline]] void far_step(const T* const* p, T* q, int64_t i, std::integer_sequence<int, s...> slots) {
+  T exact[kCount];
+  uint64_t far = 0;
+  for (int j = 0; j < kCount; j++) {
+    if (!Far<F>::is(load_slot<F, s>(p, nullptr, i + j)...)) continue;
+    const void* in[] = {p[s] ? p[s] + i + j : nullptr...};
+    exact[j] = Far<F>::exact(in), far |= uint64_t(1) << j;
+  }
+  near_step<F, kCount>(p, nullptr, q, i, slots);
+  for (int j = 0; j < kCount; j++)
+    if (far >> j & 1) q[i + j] = exact[j];
+}
+
+template <class F, int kCount, int... s>
+BOLIDE_FN void step(const T* const* p, const T* constants, auto* q, int64_t i, std::integer_sequence<int, s...> slots) {
+  if constexpr (Far<F>::kAny) {
+    IntOf<T> far = 0;
+    for (int j = 0; j < kCount; j++) far |= -IntOf<T>(Far<F>::is(load_slot<F, s>(p, constants, i + j)...));
+    if (far) [[unlikely]]
+      return far_step<F, kCount>(p, q, i, slots);
+  }
+  near_step<F, kCount>(p, constants, q, i, slots);
 }
 
 template <class F, int... s>
 BOLIDE_FN void run(const void* const* in, void* out, int64_t n, std::integer_sequence<int, s...> slots) {
   using Result = decltype(F::call(load<F::template kReads<s>>(nullptr)...));
   using Out = typename OutOf<Result>::type;
+  if (n == 0) return;
   const T* p[] = {static_cast<const T*>(in[s])...};
+  const T constants[] = {F::template kReads<s> && F::template kConstant<s> ? *p[s] : T(0)...};
   Out* q = static_cast<Out*>(out);
   int64_t i = 0, left = 0;
-  for (; i + kStep <= n; i += kStep) step<F, kStep>(p, q, i, slots);
+  for (; i + kStep <= n; i += kStep) step<F, kStep>(p, constants, q, i, slots);
   T padded[sizeof...(s)][kRest];
   Out padded_out[kRest];
   Out* end = nullptr;
   for (;;) {  // at most twice: what fills a vector, then the rest in a padded copy, by the same code
-    for (; i + kRest <= n; i += kRest) step<F, kRest>(p, q, i, slots);
+    for (; i + kRest <= n; i += kRest) step<F, kRest>(p, constants, q, i, slots);
     if (end) copy_few(end, padded_out, left * int64_t(sizeof(Out)));
     if (end || i == n) return;
     left = n - i;
     std::memset(padded, 0, sizeof padded);
-    ((F::template kReads<s> ? copy_few(padded[s], p[s] + i, left * int64_t(sizeof(T))) : void()), ...);
+    ((F::template kReads<s> && !F::template kConstant<s> ? copy_few(padded[s], p[s] + i, left * int64_t(sizeof(T)))
+                                                         : void()),
+     ...);
     ((p[s] = padded[s]), ...);
     end = q + i, q = padded_out, i = 0, n = kRest;
   }

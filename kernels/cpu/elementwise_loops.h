@@ -8,7 +8,8 @@
 
 namespace bolide {
 
-// in: one pointer per slot (inputs; for gradients g, inputs, y), null where kUses says it is not read.
+// in: one pointer per slot (inputs; for gradients g, inputs, y), null where kUses says it is not read; of a parameter
+// (UNARY_1, UNARY_2) only the first number is read.
 // out: n results of the compute type, n bytes 0 or 1 where the formula gives a Mask, or
 // n reals where it gives one of complex numbers.
 using Loop = void (*)(const void* const* in, void* out, int64_t n);

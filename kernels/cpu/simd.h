@@ -7,6 +7,9 @@
 #include <cstring>
 
 #include "kernels/half.h"
+#if defined(__AVX2__) || defined(__F16C__)
+#include <immintrin.h>
+#endif
 
 namespace bolide::inline BOLIDE_ISA {
 
@@ -89,17 +92,56 @@ BOLIDE_FN void transpose(Vector<T> (&v)[kWidth<T>]) {
   }
 }
 
-// Half types are converted as they are loaded.
+// Half types are converted as they are loaded. Where there are instructions for it they are named, since GCC makes two
+// vectors of half the width out of __builtin_convertvector, and does not find those of float16. The 0xFFFF is for a
+// warning about the plain form.
 typedef uint16_t Halves __attribute__((vector_size(kVectorBytes / 2), aligned(2), may_alias));
 typedef int32_t Words __attribute__((vector_size(kVectorBytes)));
 BOLIDE_FN Words load_words(const void* p) {
+#if defined(__AVX512F__)
+  return Words(_mm512_maskz_cvtepu16_epi32(0xFFFF, _mm256_loadu_si256(static_cast<const __m256i*>(p))));
+#elif defined(__AVX2__)
+  return Words(_mm256_cvtepu16_epi32(_mm_loadu_si128(static_cast<const __m128i*>(p))));
+#else
   return __builtin_convertvector(*reinterpret_cast<const Halves*>(p), Words);
+#endif
 }
 BOLIDE_FN Vector<float> load(const BF16* p) { return Vector<float>(load_words(p) << 16); }
 BOLIDE_FN Vector<float> load(const F16* p) {
+#if defined(__AVX512F__)
+  return Vector<float>(_mm512_maskz_cvtph_ps(0xFFFF, _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p))));
+#elif defined(__F16C__)
+  return Vector<float>(_mm256_cvtph_ps(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p))));
+#else
   const Words half = load_words(p), magnitude = (half & 0x7FFF) << 13;
   const Words special = (magnitude >= 0x7C00 << 13) & 0x7F800000;
   return Vector<float>(Words(Vector<float>(magnitude) * 0x1p112f) | special | (half & 0x8000) << 16);
+#endif
+}
+
+// And back, to nearest even, as from_float() does it.
+BOLIDE_FN void store_words(void* p, Words v) {
+#if defined(__AVX512F__)
+  _mm256_storeu_si256(static_cast<__m256i*>(p), _mm512_maskz_cvtepi32_epi16(0xFFFF, __m512i(v)));
+#else
+  *static_cast<Halves*>(p) = __builtin_convertvector(v, Halves);
+#endif
+}
+BOLIDE_FN void store(BF16* p, Vector<float> v) {
+  typedef uint32_t Bits __attribute__((vector_size(kVectorBytes)));
+  const Bits b = Bits(v), rounded = (b + 0x7FFF + (b >> 16 & 1)) >> 16;
+  const Words nan = v != v;
+  store_words(p, (nan & 0x7FC0) | (~nan & Words(rounded)));
+}
+BOLIDE_FN void store(F16* p, Vector<float> v) {
+#if defined(__AVX512F__)
+  _mm256_storeu_si256(reinterpret_cast<__m256i*>(p),
+                      _mm512_maskz_cvtps_ph(0xFFFF, __m512(v), _MM_FROUND_TO_NEAREST_INT));
+#elif defined(__F16C__)
+  _mm_storeu_si128(reinterpret_cast<__m128i*>(p), _mm256_cvtps_ph(__m256(v), _MM_FROUND_TO_NEAREST_INT));
+#else
+  for (int i = 0; i < kWidth<float>; i++) from_float(v[i], p[i]);
+#endif
 }
 
 // to[c * to_step + r] = from[r * from_step + c] for a block of kWidth x kWidth, or of fewer rows, with zeros

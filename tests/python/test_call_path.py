@@ -3,6 +3,7 @@
 import contextlib
 import copy
 import gc
+import math
 import pickle
 import sys
 import threading
@@ -182,6 +183,40 @@ def test_extra_arguments_of_elementwise_ops(device):
     )
     out = bolide.empty(2, device=device)
     assert bolide.add(x, y, out=out) is out and out.tolist() == [3.0, -5.0]
+
+
+def test_a_sum_with_alpha_is_one_op_under_its_own_name(device):
+    x = bolide.tensor([1.0, 2.0], device=device)
+    raises(bolide.ShapeError, "[add]", x.add, bolide.ones(3, device=device), alpha=2)
+    raises(bolide.ShapeError, "[sub", x.sub_, bolide.ones(3, device=device), alpha=2)
+    out = bolide.empty(2, device=device)
+    assert bolide.sub(x, 1, alpha=3, out=out) is out and out.tolist() == [-2.0, -1.0]
+    assert bolide.add(2, x, alpha=-1).tolist() == [1.0, 0.0]
+    y = bolide.ones(2, device=device, requires_grad=True)
+    for f, slope in ((bolide.add, 2.5), (bolide.sub, -2.5)):
+        z = f(x, y, alpha=2.5)
+        assert type(z.grad_fn).__name__.lower() == f.__name__ + "backward0"
+        assert bolide.autograd.grad(z.sum(), y)[0].tolist() == [slope, slope]
+    # 3 * 1.0009765625 is no float16: it is not rounded before the sum
+    half = bolide.tensor([1.0009765625], dtype=bolide.float16, device=device)
+    minus = bolide.tensor([-3.0], dtype=bolide.float16, device=device)
+    assert minus.add(half, alpha=3).item() == 0.0029296875
+    small = bolide.tensor([3, 250], dtype=bolide.uint8, device=device)
+    assert bolide.sub(small, small, alpha=-2).tolist() == [9, 238]  # modulo 256
+    assert small.clone().add_(small, alpha=-1).tolist() == [0, 0]
+
+
+@pytest.mark.parametrize("dtype", [bolide.float32, bolide.float64, bolide.float16])
+def test_clamp_with_nan(device, dtype):
+    nan = math.nan
+    x = bolide.tensor([-2.0, 0.5, nan, math.inf], dtype=dtype, device=device)
+    for bounds in ((nan, 1), (0, nan), (nan, nan)):
+        assert x.clamp(*bounds).isnan().all()
+        as_tensors = (bolide.tensor(float(b), dtype=dtype, device=device) for b in bounds)
+        assert bolide.clamp(x, *as_tensors).isnan().all()
+    assert str(x.clamp(0, 1).tolist()) == "[0.0, 0.5, nan, 1.0]"
+    assert str(x.clamp(3, 1).tolist()) == "[1.0, 1.0, nan, 1.0]"  # the upper bound wins
+    assert str(x.clamp(-math.inf, math.inf).tolist()) == "[-2.0, 0.5, nan, inf]"
 
 
 def test_clamp_with_one_bound(device):
