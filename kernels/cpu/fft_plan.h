@@ -1,8 +1,8 @@
 // fft_plan.h - how a length is transformed: its factors, roots of unity, and what lengths of large primes need.
 //
 // A length of small primes is a chain of Stockham's stages (no bit reversal: each stage reads one buffer and writes
-// another, in order). They work on `lanes` transforms side by side, element i of lane l at [i * lanes + l], real and
-// imaginary parts apart, so that the innermost loop is vector code for every length. A long length n = a * b is
+// another, in order). They work on kLanes transforms side by side, element i of lane l at [i * kLanes + l], real and
+// imaginary parts apart, so that all is vector code for every length. A long length n = a * b is
 // transformed as a x b matrix (Bailey 1990): all columns, times roots, all rows; both are lanes. A length with a prime
 // above kLargestRadix is a convolution with a chirp (Bluestein 1970), of a longer, smooth length.
 #pragma once
@@ -84,9 +84,11 @@ struct Plan {
   std::vector<Complex<T>> chirp, spectrum;     // e^(-pi i k^2 / n), and the longer transform of its inverse
 };
 
-// The radices of n, 4 before 2; empty if a prime is too large (and for 1).
+// The radices of n, as few as can be: of the powers of two a 2 only where there is no 4 to make of an 8; empty if a prime
+// is too large (and for 1).
 inline std::vector<Radix> radices_of(int64_t n) {
   std::vector<Radix> found;
+  for (; n % 8 == 0 && n % 32 != 16; n /= 8) found.push_back({8});
   for (int r : {4, 2, 3, 5})
     for (; n % r == 0; n /= r) found.push_back({r});
   for (int r = 7; r <= kLargestRadix; r += 2)
