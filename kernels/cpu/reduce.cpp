@@ -1,47 +1,27 @@
 // reduce.cpp - the reductions of reduce.def, argmax and argmin, on any layout; compiled once per ISA.
 //
-// Two ways through memory. Rows: each result gathers its elements in blocks of 4096, which go into 64
-// independent partial results (what vector registers want); blocks are combined in pairs, so the rounding
-// error grows with log(n). Columns: where neighbours in memory belong to neighbouring results, a panel of
-// results runs down the rows together, 64 rows a partial. The order depends on the shape alone: the same
-// result for every number of threads.
-#include <cstring>
+// Two ways through memory. Rows: each result takes its elements in blocks of 4096, which go into 64 independent
+// partial results (what vector registers want); blocks are combined in pairs, so the rounding error grows with
+// log(n). Columns: where neighbours in memory belong to neighbouring results, a panel of results runs down the rows
+// together, 64 rows a partial; many rows are cut into pieces. The order depends on the shape and the layout alone:
+// the same result for every number of threads.
+//
+// Numbers are read where they lie if they are stored as they are computed; sums read half types there, too. Others
+// go through a block that is converted first. What is here is compiled for each type; the loops for each reduction
+// are in reduce_loops.h.
+#include "kernels/cpu/reduce_loops.h"
 
 #include "kernels/cpu/convert.h"
 #include "kernels/cpu/cpu_kernels.h"
-#include "kernels/op_list.h"
 #include "kernels/threads.h"
 
 namespace bolide::inline BOLIDE_ISA {
 namespace {
 
-constexpr int64_t kLanes = 64, kBlock = 4096, kPanel = 1024, kRows = 64, kPiece = 16 * kBlock;
-constexpr int64_t kTogether = 4;  // rows of a panel that are combined before what there is is read
-constexpr int64_t kTogetherRows = 16;
-
-template <class T>
-struct table {
-  using X = Num<T>;
-#define REDUCE(set, rule, empty, name, shift, start, add, merge, end, slope, doc)                  \
-  struct name {                                                                                    \
-    static constexpr unsigned kDTypes = set;                                                       \
-    static BOLIDE_FN X first() { return start; }                                                   \
-    static BOLIDE_FN X map([[maybe_unused]] X x, [[maybe_unused]] X s) { return add; }             \
-    static BOLIDE_FN X combine(X a, X b) { return merge; }                                         \
-    static BOLIDE_FN X finish(X a, [[maybe_unused]] X n, [[maybe_unused]] X p, [[maybe_unused]] X s) { \
-      return end;                                                                                  \
-    }                                                                                              \
-    struct Shift;                                                                                  \
-  };
-#include "kernels/reduce.def"
-  struct nothing {};
-#define REDUCE(set, rule, empty, name, shift, ...) \
-  struct shift_of_##name { using type = shift; };
-#include "kernels/reduce.def"
-};
-#define REDUCE(set, rule, empty, name, ...) \
-  template <class T> struct table<T>::name::Shift : shift_of_##name {};
-#include "kernels/reduce.def"
+constexpr int64_t kBlock = 4096, kPanel = 1024, kNarrow = 256, kRows = 64, kPiece = 16 * kBlock;
+constexpr int64_t kTogetherRows = 16;  // results that are written at once
+constexpr int64_t kLongRun = 256;      // shorter runs along memory are gathered
+constexpr int64_t kMostPieces = 64;    // of one column
 
 // The input of a call: kept dimensions first, then the reduced ones.
 struct Layout {
@@ -81,71 +61,22 @@ struct Layout {
   }
 };
 
-// Elements [begin, begin + n) of one result, as dense numbers: in place, or gathered into `block`.
-template <class T>
-const T* read(const ReduceCall& call, const Layout& l, int64_t base, int64_t begin, int64_t n, T* block) {
-  const int64_t size = item_size(call.in.dtype);
-  auto* data = static_cast<const char*>(call.in.data) + base * size;
-  const bool own = call.in.dtype == kComputeDTypes[int(call.compute)];
-  if (own && l.reduced_rank == 1 && l.strides[0] == 1) return reinterpret_cast<const T*>(data) + begin;
-  const LoadRun load = kLoads[int(call.in.dtype)][int(call.compute)];
-  for_each_run(l.reduced_rank, l.shape, l.strides, begin, n, [&](int64_t offset, int64_t length, int64_t done) {
-    load(data + offset * size, l.strides[l.reduced_rank - 1], block + done, length);
+// Neighbouring results: the number of the first, how many, where the first reads and writes.
+struct Panel {
+  int64_t result, columns, in, out;
+};
+
+// f(panel, piece) for all results, each panel with its rows in so many pieces. What lies together in memory comes one
+// after the other.
+template <class F>
+void each_panel(const Layout& l, int64_t width, int64_t pieces, const F& f) {
+  const int64_t inner = l.kept_shape[l.kept_rank - 1], panels = (inner + width - 1) / width;
+  parallel(l.results / inner * panels * pieces, [&](int64_t chunk) {
+    const int64_t column = chunk % panels * width, piece = chunk / panels % pieces;
+    Panel panel{chunk / (panels * pieces) * inner + column, std::min(width, inner - column), 0, 0};
+    l.place(panel.result, panel.in, panel.out);
+    f(panel, piece);
   });
-  return block;
-}
-
-// The partial results of a block. At -O3 they stay in registers; the rest of the file is smaller without it.
-template <class R, class T>
-[[gnu::noinline, gnu::optimize("O3")]] void fill_lanes(const T* p, int64_t n, T s, T* to) {
-  T lanes[kLanes];
-  for (T& lane : lanes) lane = R::first().v;
-  int64_t i = 0;
-  for (; i + kLanes <= n; i += kLanes)
-#pragma GCC ivdep
-    for (int64_t j = 0; j < kLanes; j++) lanes[j] = R::combine(lanes[j], R::map(p[i + j], s)).v;
-  if (const int64_t rest = n - i) {  // as long as the others, since a loop of any length is much more code
-    T padded[kLanes] = {};
-    std::memcpy(padded, p + i, size_t(rest) * sizeof(T));
-    T mapped[kLanes];
-#pragma GCC ivdep
-    for (int64_t j = 0; j < kLanes; j++) mapped[j] = R::combine(lanes[j], R::map(padded[j], s)).v;
-    std::memcpy(lanes, mapped, size_t(rest) * sizeof(T));
-  }
-  std::memcpy(to, lanes, sizeof lanes);
-}
-// The partial results of some blocks become one result each, in lanes[k][0]. All of a width at once: none waits for
-// another.
-template <class R, class T>
-[[gnu::noinline]] void fold_lanes(T (*lanes)[kLanes], int64_t blocks) {
-#pragma GCC unroll 1
-  for (int64_t width = kLanes / 2; width > 0; width /= 2)
-#pragma GCC unroll 1
-    for (int64_t k = 0; k < blocks; k++)
-#pragma GCC ivdep
-#pragma GCC unroll 1
-      for (int64_t j = 0; j < width; j++) lanes[k][j] = R::combine(lanes[k][j], lanes[k][j + width]).v;
-}
-template <class R, class T>
-[[gnu::noinline]] T reduce_block(const T* p, int64_t n, T s) {
-  if (n < kLanes / 2) {
-    Num<T> total = R::first();
-    for (int64_t i = 0; i < n; i++) total = R::combine(total, R::map(p[i], s));
-    return total.v;
-  }
-  T lanes[1][kLanes];
-  fill_lanes<R>(p, n, s, lanes[0]);
-  fold_lanes<R>(lanes, 1);
-  return lanes[0][0];
-}
-
-// Pairs of halves, cut at multiples of kBlock: the same tree whoever computes which part of it.
-template <class R, class T, class Leaf>
-T reduce_tree(int64_t begin, int64_t n, int64_t leaf_size, const Leaf& leaf) {
-  if (n <= leaf_size) return leaf(begin, n);
-  const int64_t half = (n / 2 + leaf_size - 1) / leaf_size * leaf_size;
-  const T a = reduce_tree<R, T>(begin, half, leaf_size, leaf);
-  return R::combine(a, reduce_tree<R, T>(begin + half, n - half, leaf_size, leaf)).v;
 }
 
 // How many of n bytes of bool are true.
@@ -154,190 +85,270 @@ BOLIDE_FN int32_t count_true(const uint8_t* p, int64_t n) {
   for (int64_t i = 0; i < n; i++) count += p[i];
   return count;
 }
-template <class R, class T>
-T reduce_row(const ReduceCall& call, const Layout& l, int64_t base, int64_t begin, int64_t n, T s) {
-  if constexpr (std::is_same_v<R, table<int64_t>::sum>)
-    if (call.in.dtype == DType::Bool && l.reduced_rank == 1 && l.strides[0] == 1)
-      return reduce_tree<R, T>(begin, n, kBlock, [&](int64_t at, int64_t count) -> T {
-        return count_true(static_cast<const uint8_t*>(call.in.data) + base + at, count);
-      });
-  T block[kBlock];
-  return reduce_tree<R, T>(begin, n, kBlock, [&](int64_t at, int64_t count) {
-    return reduce_block<R>(read(call, l, base, at, count, block), count, s);
-  });
-}
 
-// One result over many elements: pieces in parallel, then the upper part of the tree.
-template <class R, class T>
-T reduce_long_row(const ReduceCall& call, const Layout& l, int64_t base, T s) {
-  const int64_t pieces = (l.n + kPiece - 1) / kPiece;
-  auto* parts = static_cast<T*>(scratch(0, pieces * int64_t(sizeof(T))));  // a vector's code would be shared by ISAs
-  parallel(pieces, [&](int64_t i) {
-    parts[i] = reduce_row<R>(call, l, base, i * kPiece, std::min(kPiece, l.n - i * kPiece), s);
-  });
-  return reduce_tree<R, T>(0, pieces, 1, [&](int64_t i, int64_t) { return parts[i]; });
-}
-
-template <class R, class T>
-T reduce_one(const ReduceCall& call, const Layout& l, int64_t base);
-
-// A reduction with a shift needs another one first: the mean of var, the largest of logsumexp.
-template <class R, class T>
-T shift_of(const ReduceCall& call, const Layout& l, int64_t base) {
-  using Shift = typename R::Shift::type;
-  if constexpr (std::is_same_v<Shift, typename table<T>::nothing>) return T(0);
-  else return reduce_one<Shift, T>(call, l, base);
-}
-template <class R, class T>
-T reduce_one(const ReduceCall& call, const Layout& l, int64_t base) {
-  const T s = shift_of<R, T>(call, l, base);
-  const T total = l.n > kPiece ? reduce_long_row<R>(call, l, base, s) : reduce_row<R>(call, l, base, 0, l.n, s);
-  return R::finish(total, T(l.n), T(call.parameter), s).v;
-}
-
-// n results, `stride` apart in the output.
+// One call. The loops come by pointer, so that this is compiled once for a type and not for each reduction.
 template <class T>
-void write(const ReduceCall& call, int64_t at, const T* values, int64_t n = 1, int64_t stride = 1) {
-  const DType dtype = call.out.dtype;
-  kStores[int(dtype)][int(call.compute)](values, static_cast<char*>(call.out.data) + at * item_size(dtype), stride, n);
-}
-
-// Dense rows [begin, end) of a few vectors each: some at a time.
-template <class R, class T>
-void reduce_together(const ReduceCall& call, const Layout& l, int64_t begin, int64_t end) {
-  T lanes[kTogetherRows][kLanes], totals[kTogetherRows];
-  for (int64_t r = begin, rows; r < end; r += rows) {
-    rows = std::min(kTogetherRows, end - r);
-    for (int64_t k = 0; k < rows; k++)
-      fill_lanes<R>(static_cast<const T*>(call.in.data) + (r + k) * l.kept_in[0], l.n, T(0), lanes[k]);
-    fold_lanes<R>(lanes, rows);
-    for (int64_t k = 0; k < rows; k++) totals[k] = R::finish(lanes[k][0], T(l.n), T(call.parameter), T(0)).v;
-    write(call, r * l.kept_out[0], totals, rows, l.kept_out[0]);
-  }
-}
-template <class R, class T>
-void reduce_rows(const ReduceCall& call, const Layout& l) {
-  const int64_t grain = std::max<int64_t>(1, 8 * kBlock / std::max<int64_t>(l.n, 16));
-  auto one = [&](int64_t r) {
-    int64_t in, out;
-    l.place(r, in, out);
-    const T total = reduce_one<R, T>(call, l, in);
-    write(call, out, &total);
-  };
-  if (l.n > kPiece) {  // parallel within each
-    for (int64_t r = 0; r < l.results; r++) one(r);
-    return;
-  }
-  constexpr bool kAlone = std::is_same_v<typename R::Shift::type, typename table<T>::nothing> && !kIsComplex<T>;
-  const bool plain = kAlone && l.kept_rank == 1 && l.reduced_rank == 1 && l.strides[0] == 1 && l.n <= kBlock &&
-                     l.n >= kLanes / 2 && call.in.dtype == kComputeDTypes[int(call.compute)];
-  parallel_rows(l.results, grain, [&](int64_t begin, int64_t end) {
-    if constexpr (kAlone)
-      if (plain) return reduce_together<R, T>(call, l, begin, end);
-    for (int64_t r = begin; r < end; r++) one(r);
-  });
-}
-
-// ------------------------------------------------------------------------------------------------- columns
-// The elements of `columns` neighbouring results, row by row: in place, or converted into `room`.
-template <class T>
-class PanelRows {
+class Reducer {
  public:
-  PanelRows(const ReduceCall& call, const Layout& l, int64_t base, int64_t columns)
-      : l_(l), size_(item_size(call.in.dtype)), columns_(columns),
-        load_(call.in.dtype == kComputeDTypes[int(call.compute)] ? nullptr
-                                                                 : kLoads[int(call.in.dtype)][int(call.compute)]),
-        data_(static_cast<const char*>(call.in.data) + base * size_) {}
-  const T* read(int64_t i, T* room) const {
-    int64_t offset = 0;
-    for (int d = l_.reduced_rank - 1; d >= 0; i /= l_.shape[d--]) offset += i % l_.shape[d] * l_.strides[d];
-    if (!load_) return reinterpret_cast<const T*>(data_ + offset * size_);
-    load_(data_ + offset * size_, 1, room, columns_);
+  Reducer(const ReduceCall& call, const Layout& l, const Loops<T>& loops)
+      : call_(call), l_(l), loops_(loops), size_(item_size(call.in.dtype)), dense_(loops.dense), take_(loops.take),
+        take_one_(loops.take_one) {
+    if (call.in.dtype == kComputeDTypes[int(call.compute)]) return;
+    if constexpr (std::is_same_v<T, float>)
+      if (loops.is_sum && read_halves()) return;
+    load_ = kLoads[int(call.in.dtype)][int(call.compute)];
+  }
+
+  void run() const {
+    if (in_columns(l_)) columns();
+    else rows();
+  }
+  // The result whose elements begin at `base`.
+  T one(int64_t base) const {
+    const T shift = loops_.shift ? Reducer(call_, l_, *loops_.shift).one(base) : T(0);
+    T total = l_.n > kPiece ? long_row(base, shift) : row(base, 0, l_.n, shift);
+    finish(&total, &shift, 1);
+    return total;
+  }
+
+  static bool in_columns(const Layout& l) {
+    return l.kept_in[l.kept_rank - 1] == 1 && l.kept_shape[l.kept_rank - 1] >= 8 &&
+           l.strides[l.reduced_rank - 1] != 1 && l.n > 1;
+  }
+  // Elements [begin, begin + n) of a result, as dense numbers: in place, or gathered into `room`.
+  const T* read(int64_t base, int64_t begin, int64_t n, T* room) const {
+    if (!load_ && l_.reduced_rank == 1 && l_.strides[0] == 1) return static_cast<const T*>(at(base + begin));
+    const LoadRun load = kLoads[int(call_.in.dtype)][int(call_.compute)];
+    for_each_run(l_.reduced_rank, l_.shape, l_.strides, begin, n, [&](int64_t offset, int64_t length, int64_t done) {
+      load(static_cast<const char*>(at(base + offset)), l_.strides[l_.reduced_rank - 1], room + done, length);
+    });
+    return room;
+  }
+  // Row i of `columns` neighbouring results: in place, or converted into `room`.
+  const void* read_row(int64_t base, int64_t i, int64_t columns, T* room) const {
+    for (int d = l_.reduced_rank - 1; d > 0; i /= l_.shape[d--]) base += i % l_.shape[d] * l_.strides[d];
+    const void* row = at(base + i * l_.strides[0]);
+    if (!load_) return row;
+    load_(static_cast<const char*>(row), 1, room, columns);
     return room;
   }
 
  private:
+  const void* at(int64_t element) const { return static_cast<const char*>(call_.in.data) + element * size_; }
+  bool read_halves() {
+    auto read_as = [&]<class S>(S) {
+      dense_ = sum_halves<S>, take_ = take_halves<S>, take_one_ = take_one<table<float>::sum, S, float>;
+      return true;
+    };
+    if (call_.in.dtype == DType::F16) return read_as(F16());
+    return call_.in.dtype == DType::BF16 && read_as(BF16());
+  }
+  void finish(T* totals, const T* shift, int64_t n) const {
+    loops_.finish(totals, shift, n, T(l_.n), T(call_.parameter));
+  }
+  // n results, `stride` apart in the output.
+  void write(int64_t out, const T* values, int64_t n, int64_t stride) const {
+    const DType dtype = call_.out.dtype;
+    kStores[int(dtype)][int(call_.compute)](values, static_cast<char*>(call_.out.data) + out * item_size(dtype), stride,
+                                            n);
+  }
+
+  // ---- rows ------------------------------------------------------------------------------------------------
+  // Pairs of halves, cut at multiples of leaf_size: the same tree whoever computes which part of it.
+  template <class Leaf>
+  T tree(int64_t begin, int64_t n, int64_t leaf_size, const Leaf& leaf) const {
+    if (n <= leaf_size) return leaf(begin, n);
+    const int64_t half = (n / 2 + leaf_size - 1) / leaf_size * leaf_size;
+    T a = tree(begin, half, leaf_size, leaf);
+    const T b = tree(begin + half, n - half, leaf_size, leaf);
+    loops_.merge(&a, &b, 1);
+    return a;
+  }
+  bool in_place() const {  // long runs of numbers that the loops can read
+    const int last = l_.reduced_rank - 1;
+    return !load_ && l_.strides[last] == 1 && (last == 0 || l_.shape[last] >= kLongRun);
+  }
+  T row(int64_t base, int64_t begin, int64_t n, T shift) const {
+    if (in_place())
+      return tree(begin, n, kBlock, [&](int64_t first, int64_t count) { return runs(base, first, count, shift); });
+    if constexpr (std::is_same_v<T, int64_t>)
+      if (loops_.is_sum && call_.in.dtype == DType::Bool && l_.reduced_rank == 1 && l_.strides[0] == 1)
+        return tree(begin, n, kBlock, [&](int64_t first, int64_t count) -> T {
+          return count_true(static_cast<const uint8_t*>(at(base + first)), count);
+        });
+    T room[kBlock];
+    return tree(begin, n, kBlock, [&](int64_t first, int64_t count) {
+      return loops_.dense(read(base, first, count, room), count, shift);
+    });
+  }
+  T runs(int64_t base, int64_t begin, int64_t n, T shift) const {
+    if (l_.reduced_rank == 1) return dense_(at(base + begin), n, shift);
+    T total = loops_.first;
+    for_each_run(l_.reduced_rank, l_.shape, l_.strides, begin, n, [&](int64_t offset, int64_t length, int64_t) {
+      const T part = dense_(at(base + offset), length, shift);
+      loops_.merge(&total, &part, 1);
+    });
+    return total;
+  }
+  // Results over many elements each: their pieces in parallel, then the upper part of the tree.
+  static int64_t pieces_of(int64_t n) { return (n + kPiece - 1) / kPiece; }
+  T piece(int64_t base, int64_t i, T shift) const {
+    return row(base, i * kPiece, std::min(kPiece, l_.n - i * kPiece), shift);
+  }
+  T sum_of_pieces(const T* parts) const {
+    return tree(0, pieces_of(l_.n), 1, [&](int64_t i, int64_t) { return parts[i]; });
+  }
+  static T* parts_room(int64_t parts) {  // a vector's code would be shared by ISAs
+    return static_cast<T*>(scratch(0, parts * int64_t(sizeof(T))));
+  }
+  T long_row(int64_t base, T shift) const {
+    T* parts = parts_room(pieces_of(l_.n));
+    parallel(pieces_of(l_.n), [&](int64_t i) { parts[i] = piece(base, i, shift); });
+    return sum_of_pieces(parts);
+  }
+  void long_rows() const {
+    const int64_t pieces = pieces_of(l_.n);
+    T* parts = parts_room(l_.results * pieces);
+    parallel(l_.results * pieces, [&](int64_t i) {
+      int64_t in, out;
+      l_.place(i / pieces, in, out);
+      parts[i] = piece(in, i % pieces, T(0));
+    });
+    for (int64_t r = 0; r < l_.results; r++) {
+      T total = sum_of_pieces(parts + r * pieces);
+      finish(&total, nullptr, 1);
+      write_one(r, total);
+    }
+  }
+  void write_one(int64_t r, T total) const {
+    int64_t in, out;
+    l_.place(r, in, out);
+    write(out, &total, 1, 1);
+  }
+  void rows() const {
+    if (l_.n > kPiece && !loops_.shift) return long_rows();
+    auto one_of = [&](int64_t r) {
+      int64_t in, out;
+      l_.place(r, in, out);
+      return one(in);
+    };
+    if (l_.n > kPiece) {  // parallel within each
+      for (int64_t r = 0; r < l_.results; r++) write_one(r, one_of(r));
+      return;
+    }
+    const bool plain = in_place() && l_.reduced_rank == 1 && l_.n <= kBlock && !loops_.shift;
+    const int64_t grain = std::max<int64_t>(1, 8 * kBlock / std::max<int64_t>(l_.n, 16));
+    parallel_rows(l_.results, grain, [&](int64_t begin, int64_t end) {
+      if (l_.kept_rank > 1) {
+        for (int64_t r = begin; r < end; r++) write_one(r, one_of(r));
+        return;
+      }
+      T totals[kTogetherRows];
+      for (int64_t r = begin, count; r < end; r += count) {
+        count = std::min(kTogetherRows, end - r);
+        if (plain) {
+          for (int64_t k = 0; k < count; k++) totals[k] = dense_(at((r + k) * l_.kept_in[0]), l_.n, T(0));
+          finish(totals, nullptr, count);
+        } else {
+          for (int64_t k = 0; k < count; k++) totals[k] = one((r + k) * l_.kept_in[0]);
+        }
+        write(r * l_.kept_out[0], totals, count, l_.kept_out[0]);
+      }
+    });
+  }
+
+  // ---- columns ---------------------------------------------------------------------------------------------
+  // The partial results of a panel over rows [begin, end).
+  void panel_rows(const Panel& panel, int64_t begin, int64_t end, const T* shift, T* totals) const {
+    T block[kPanel], room[kTogether][kNarrow];
+    std::fill_n(totals, panel.columns, loops_.first);
+    for (int64_t r = begin; r < end; r += kRows) {
+      T* to = r == begin ? totals : block;
+      if (r > begin) std::fill_n(block, panel.columns, loops_.first);
+      const int64_t stop = std::min(r + kRows, end);
+      for (int64_t i = r, count; i < stop; i += count) {
+        count = i + kTogether <= stop ? kTogether : 1;
+        const void* rows[kTogether];
+        for (int64_t k = 0; k < count; k++) rows[k] = read_row(panel.in, i + k, panel.columns, room[k]);
+        (count == 1 ? take_one_ : take_)(rows, to, shift, panel.columns);
+      }
+      if (r > begin) loops_.merge(totals, block, panel.columns);
+    }
+  }
+  // All rows of a panel. What a reduction is shifted by comes from the same rows.
+  void whole_panel(const Panel& panel, T* totals) const {
+    T shift[kPanel];
+    if (loops_.shift) Reducer(call_, l_, *loops_.shift).whole_panel(panel, shift);
+    panel_rows(panel, 0, l_.n, shift, totals);
+    finish(totals, shift, panel.columns);
+  }
+  void write(const Panel& panel, const T* totals) const {
+    write(panel.out, totals, panel.columns, l_.kept_out[l_.kept_rank - 1]);
+  }
+  void columns() const {
+    const bool big = l_.n * l_.kept_shape[l_.kept_rank - 1] > kPiece;
+    if (big && l_.n > 2 * kRows && !loops_.shift) return tall_columns();
+    each_panel(l_, load_ || big ? kNarrow : kPanel, 1, [&](const Panel& panel, int64_t) {
+      T totals[kPanel];
+      whole_panel(panel, totals);
+      write(panel, totals);
+    });
+  }
+  // Many rows: cut into pieces, whose partial results are combined afterwards. A piece of wide rows is one stretch of
+  // memory.
+  void tall_columns() const {
+    const int64_t inner = l_.kept_shape[l_.kept_rank - 1], width = load_ ? kNarrow : kPanel;
+    const int64_t wanted = std::max(2 * kPiece / std::min(inner, width), l_.n / kMostPieces);
+    const int64_t height = (wanted + kRows) / kRows * kRows, pieces = (l_.n + height - 1) / height;
+    T* parts = parts_room(l_.results * pieces);
+    auto part = [=](const Panel& panel, int64_t piece) {  // those of neighbouring results lie together
+      return parts + (panel.result / inner * pieces + piece) * inner + panel.result % inner;
+    };
+    each_panel(l_, width, pieces, [&](const Panel& panel, int64_t piece) {
+      panel_rows(panel, piece * height, std::min(piece * height + height, l_.n), nullptr, part(panel, piece));
+    });
+    each_panel(l_, width, 1, [&](const Panel& panel, int64_t) {
+      T* totals = part(panel, 0);
+      for (int64_t piece = 1; piece < pieces; piece++) loops_.merge(totals, part(panel, piece), panel.columns);
+      finish(totals, nullptr, panel.columns);
+      write(panel, totals);
+    });
+  }
+
+  const ReduceCall& call_;
   const Layout& l_;
-  const int64_t size_, columns_;
-  const LoadRun load_;
-  const char* const data_;
+  const Loops<T>& loops_;
+  const int64_t size_;
+  LoadRun load_ = nullptr;  // where the loops cannot read what is stored
+  decltype(Loops<T>::dense) dense_;
+  decltype(Loops<T>::take) take_;
+  decltype(Loops<T>::take_one) take_one_;
 };
 
-// `columns` neighbouring results, each over all l.n elements; totals gets the results.
-template <class R, class T>
-void reduce_panel(const ReduceCall& call, const Layout& l, int64_t base, int64_t columns, T* totals) {
-  T shift[kPanel] = {}, block[kPanel];
-  using Shift = typename R::Shift::type;
-  if constexpr (!std::is_same_v<Shift, typename table<T>::nothing>) reduce_panel<Shift>(call, l, base, columns, shift);
-  const PanelRows<T> rows(call, l, base, columns);
-  std::fill_n(totals, columns, R::first().v);
-  T room[kTogether][kPanel];
-  for (int64_t r = 0; r < l.n; r += kRows) {
-    std::fill_n(block, columns, R::first().v);
-    const int64_t end = std::min(r + kRows, l.n);
-    int64_t i = r;
-    for (; i + kTogether <= end; i += kTogether) {
-      const T* x[kTogether];
-      for (int64_t k = 0; k < kTogether; k++) x[k] = rows.read(i + k, room[k]);
-#pragma GCC ivdep
-      for (int64_t j = 0; j < columns; j++) {
-        auto mapped = [&](int64_t k) { return R::map(x[k][j], shift[j]); };
-        block[j] =
-            R::combine(block[j], R::combine(R::combine(mapped(0), mapped(1)), R::combine(mapped(2), mapped(3)))).v;
-      }
-    }
-    for (; i < end; i++) {
-      const T* x = rows.read(i, room[0]);
-#pragma GCC ivdep
-      for (int64_t j = 0; j < columns; j++) block[j] = R::combine(block[j], R::map(x[j], shift[j])).v;
-    }
-    for (int64_t j = 0; j < columns; j++) totals[j] = R::combine(totals[j], block[j]).v;
-  }
-  for (int64_t j = 0; j < columns; j++) totals[j] = R::finish(totals[j], T(l.n), T(call.parameter), shift[j]).v;
-}
-
-// f(in, out, columns) for all panels of results; out is the place of the first, the others lie kept_out apart.
-template <class F>
-void each_panel(const Layout& l, const F& f) {
-  const int64_t inner = l.kept_shape[l.kept_rank - 1], width = l.n * inner > kBlock * 16 ? kPanel / 4 : kPanel;
-  const int64_t panels = (inner + width - 1) / width;
-  parallel(l.results / inner * panels, [&](int64_t chunk) {
-    const int64_t column = chunk % panels * width;
-    int64_t in, out;
-    l.place(chunk / panels * inner + column, in, out);
-    f(in, out, std::min(width, inner - column));
-  });
-}
-template <class R, class T>
-void reduce_columns(const ReduceCall& call, const Layout& l) {
-  each_panel(l, [&](int64_t in, int64_t out, int64_t columns) {
-    T totals[kPanel];
-    reduce_panel<R>(call, l, in, columns, totals);
-    write(call, out, totals, columns, l.kept_out[l.kept_rank - 1]);
-  });
-}
-
-bool in_columns(const Layout& l) {
-  return l.kept_in[l.kept_rank - 1] == 1 && l.kept_shape[l.kept_rank - 1] >= 8 && l.strides[l.reduced_rank - 1] != 1 &&
-         l.n > 1;
-}
 template <class R, class T>
 void reduce_as(const ReduceCall& call, const Layout& l) {
-  if (in_columns(l)) reduce_columns<R, T>(call, l);
-  else reduce_rows<R, T>(call, l);
+  if constexpr (kShifted<R, T>) {
+    const Loops<T> shift = loops_of<typename R::Shift::type, T>(), loops = loops_of<R, T>(&shift);
+    Reducer<T>(call, l, loops).run();
+  } else {
+    const Loops<T> loops = loops_of<R, T>();
+    Reducer<T>(call, l, loops).run();
+  }
 }
 
 // ------------------------------------------------------------------------------------------ argmax, argmin
 // Down the rows of a panel; places are integers as wide as the numbers.
 template <bool largest, class T>
-void find_in_columns(const ReduceCall& call, const Layout& l) {
-  each_panel(l, [&](int64_t in, int64_t out, int64_t columns) {
-    const PanelRows<T> rows(call, l, in, columns);
+void find_in_columns(const ReduceCall& call, const Layout& l, const Reducer<T>& reducer) {
+  const int64_t width = l.n * l.kept_shape[l.kept_rank - 1] > kPiece ? kNarrow : kPanel;
+  each_panel(l, width, 1, [&](const Panel& panel, int64_t) {
+    const int64_t columns = panel.columns;
     T best[kPanel], room[kPanel];
+    auto row = [&](int64_t i) { return static_cast<const T*>(reducer.read_row(panel.in, i, columns, room)); };
     IntOf<T> places[kPanel] = {};
-    std::copy_n(rows.read(0, room), columns, best);
+    std::copy_n(row(0), columns, best);
     for (int64_t i = 1; i < l.n; i++) {
-      const T* x = rows.read(i, room);
+      const T* x = row(i);
 #pragma GCC ivdep
       for (int64_t j = 0; j < columns; j++) {
         const Num<T> a = best[j], b = x[j];
@@ -346,18 +357,18 @@ void find_in_columns(const ReduceCall& call, const Layout& l) {
         places[j] = (IntOf<T>(i) & wins.v) | (places[j] & ~wins.v);
       }
     }
-    auto* to = static_cast<int64_t*>(call.out.data) + out;
+    auto* to = static_cast<int64_t*>(call.out.data) + panel.out;
     for (int64_t j = 0; j < columns; j++) to[j * l.kept_out[l.kept_rank - 1]] = places[j];
   });
 }
 // The first element that is `wanted`, or NaN where that is; there is one.
 template <class T>
-int64_t place_of(const ReduceCall& call, const Layout& l, int64_t base, T wanted) {
+int64_t place_of(const Layout& l, const Reducer<T>& reducer, int64_t base, T wanted) {
   T block[kBlock];
   auto is_it = [=](T x) { return (x == wanted) | ((x != x) & (wanted != wanted)); };
   for (int64_t at = 0;; at += kBlock) {
     const int64_t n = std::min(kBlock, l.n - at);
-    const T* p = read(call, l, base, at, n, block);
+    const T* p = reducer.read(base, at, n, block);
     for (int64_t i = 0; i < n; i += kLanes) {
       const int64_t end = std::min(i + kLanes, n);
       IntOf<T> found = 0;
@@ -371,15 +382,15 @@ int64_t place_of(const ReduceCall& call, const Layout& l, int64_t base, T wanted
 template <class T>
 void find_extreme(const ReduceCall& call, const Layout& l) {
   const bool largest = call.op == ReductionOp::argmax;
-  if (in_columns(l) && l.n <= std::numeric_limits<int32_t>::max())
-    return largest ? find_in_columns<true, T>(call, l) : find_in_columns<false, T>(call, l);
+  const Loops<T> loops = largest ? loops_of<typename table<T>::amax, T>() : loops_of<typename table<T>::amin, T>();
+  const Reducer<T> reducer(call, l, loops);
+  if (reducer.in_columns(l) && l.n <= std::numeric_limits<int32_t>::max())
+    return largest ? find_in_columns<true, T>(call, l, reducer) : find_in_columns<false, T>(call, l, reducer);
   parallel_rows(l.results, std::max<int64_t>(1, kBlock / l.n), [&](int64_t begin, int64_t end) {
     for (int64_t r = begin; r < end; r++) {
       int64_t in, out;
       l.place(r, in, out);
-      const T best = largest ? reduce_one<typename table<T>::amax, T>(call, l, in)
-                             : reduce_one<typename table<T>::amin, T>(call, l, in);
-      static_cast<int64_t*>(call.out.data)[out] = place_of(call, l, in, best);
+      static_cast<int64_t*>(call.out.data)[out] = place_of(l, reducer, in, reducer.one(in));
     }
   });
 }
@@ -395,7 +406,7 @@ void reduce_of(const ReduceCall& call) {
   switch (call.op) {
 #define REDUCE(set, rule, empty, name, ...)                                                   \
   case ReductionOp::name:                                                                     \
-    if constexpr ((table<T>::name::kDTypes & kComputedIn<T>) != 0) \
+    if constexpr ((table<T>::name::kDTypes & kComputedIn<T>) != 0)                            \
       return reduce_as<typename table<T>::name, T>(call, l);                                  \
     else break;
 #include "kernels/reduce.def"
