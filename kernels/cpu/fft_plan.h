@@ -18,7 +18,7 @@ namespace bolide::inline BOLIDE_ISA {
 namespace {
 
 constexpr int kLargestRadix = 31;
-constexpr int64_t kShort = 256;  // lengths up to this stay whole when there are rows enough to fill the lanes
+constexpr int64_t kShort = 512;  // lengths up to this stay whole when there are rows enough to fill the lanes
 
 template <class T>
 struct Complex {
