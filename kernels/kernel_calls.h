@@ -118,6 +118,7 @@ struct IndexCall {
   DType dtype = DType::F32;
   void* array = nullptr;
   const int64_t* offsets = nullptr;  // dense, `count` of them, from index_offsets
+  const struct IndexOffsetsCall* find = nullptr;  // or how to find them, of single elements (the CPU)
   int64_t count = 0;
   int64_t parts = 1;                 // the rows are this many equal parts, one after the other, that share no place
   int inner_rank = 0;                // dimensions of the array that are not indexed
@@ -139,7 +140,7 @@ struct IndexOffsetsCall {
   int rank = 0;
   const int64_t* shape = nullptr;
   const int64_t* base_strides = nullptr;  // of base(i), where element i of `shape` counts from; null: 0
-  int64_t* offsets = nullptr;        // dense
+  int64_t* offsets = nullptr;        // dense; null: indices are only looked at (the CPU)
   Fault* fault = nullptr;
   StreamHandle stream = {};
 };

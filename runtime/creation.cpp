@@ -1,8 +1,11 @@
 // creation.cpp - tensors made of values: constants, ranges, triangles.
 #include <cmath>
+#include <cstring>
 
+#include "kernels/threads.h"
 #include "runtime/autograd.h"
 #include "runtime/backend.h"
+#include "runtime/blocking.h"
 #include "runtime/ops.h"
 
 namespace bolide {
@@ -16,11 +19,36 @@ void run_arange(ArangeCall call, const Tensor& out) {
   kernel(call);
 }
 
+// On the CPU, in one pass: of each row a part is copied, the rest is zeros.
+Tensor triangle_rows(const Tensor& x, int64_t diagonal, bool upper) {
+  GradMode off(false);
+  const Tensor from = contiguous(x), y = empty(x.sizes(), {x.dtype(), x.device()});
+  const int64_t rows = x.size(x.rank() - 2), columns = x.size(x.rank() - 1), item = x.item_size();
+  const auto* source = static_cast<const char*>(from.data());
+  auto* out = static_cast<char*>(y.data());
+  BlockingScope scope(x.numel() >= 1 << 20);
+  parallel_rows(x.numel() ? x.numel() / columns : 0, 32768 / (columns + 1), [=](int64_t begin, int64_t end) {
+    for (int64_t r = begin; r < end; r++) {
+      const int64_t edge = item * std::clamp<int64_t>(r % rows + diagonal + !upper, 0, columns), all = item * columns;
+      const int64_t kept = upper ? edge : 0, cleared = edge - kept, at = r * all;  // where these parts begin
+      std::memcpy(out + at + kept, source + at + kept, upper ? all - edge : edge);
+      std::memset(out + at + cleared, 0, upper ? edge : all - edge);
+    }
+  });
+  return y;
+}
+
 // Where the column of an element minus its row is at least (upper) or at most the diagonal.
 Tensor triangle(const Tensor& x, int64_t diagonal, bool upper, const char* op) {
   check(x.rank() >= 2, ErrorKind::Shape, op, "at least 2 dimensions", [&] { return describe(x); });
   const int64_t rows = x.size(x.rank() - 2), columns = x.size(x.rank() - 1);
   diagonal = std::clamp(diagonal, -rows, columns);
+  if (x.device().is_cpu()) {
+    const Tensor y = triangle_rows(x, diagonal, upper);
+    record(upper ? "TriuBackward" : "TrilBackward", y, {&x},
+           [&] { return [=](const Tensor& g, Grads& grads) { grads[0] = triangle(g, diagonal, upper, op); }; });
+    return y;
+  }
   const DType counted = rows + columns < INT32_MAX ? DType::I32 : DType::I64;  // the narrower, the faster
   const Tensor edge = arange(diagonal, rows + diagonal, int64_t(1), counted, x.device());
   const Tensor column = arange(int64_t(0), columns, int64_t(1), counted, x.device());

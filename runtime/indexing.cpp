@@ -82,7 +82,15 @@ Tensor basic_view(const Tensor& x, std::span<const Key> keys) {
   return make_view(x, sizes, strides, offset);
 }
 
-Resolved resolve(const Tensor& x, std::span<const Key> keys) {
+// Can a view make dimensions [first, last] of x one?
+bool are_one(const Tensor& x, int first, int last) {
+  for (int d = first; d < last; d++)
+    if (x.stride(d) != x.stride(d + 1) * x.size(d + 1)) return false;
+  return true;
+}
+
+// to_read: what masks index may be a view of x.
+Resolved resolve(const Tensor& x, std::span<const Key> keys, bool to_read) {
   const int used = count_used(x, keys);
   Resolved r{x, {}, false};
   r.selection.indices.reserve(size_t(x.rank()) + keys.size());
@@ -120,6 +128,10 @@ Resolved resolve(const Tensor& x, std::span<const Key> keys) {
           if (mask.size(d) != r.view.size(dim + d))
             raise(ErrorKind::Index, "index", str("a mask of the shape it indexes, ", r.view.sizes().text()),
                   mask.sizes().text());
+        if (to_read && mask.rank() > 1 && are_one(r.view, dim, dim + mask.rank() - 1)) {  // one index, not two
+          r.view = flatten(r.view, dim, dim + mask.rank() - 1);
+          mask = reshape(mask, {mask.numel()});
+        }
         const Tensor places = nonzero(mask);
         for (int d = 0; d < mask.rank(); d++) keep(select(places, 1, d));
       }
@@ -134,7 +146,7 @@ Resolved resolve(const Tensor& x, std::span<const Key> keys) {
 Tensor index(const Tensor& x, std::span<const Key> keys) {
   if (!wants_grad({&x}) && std::none_of(keys.begin(), keys.end(), [](const Key& k) { return k.kind == Key::Index; }))
     return basic_view(x, keys);
-  const Resolved r = resolve(x, keys);
+  const Resolved r = resolve(x, keys, true);
   if (r.has_tensor) return take_selected("index", r.view, r.selection);
   if (!r.view.same(x)) return r.view;
   return recorded("AliasBackward", x, make_view(x, x.sizes(), x.strides(), x->offset),
@@ -152,7 +164,7 @@ Tensor chosen(const Tensor& x, const Tensor& view) {
 }  // namespace
 
 void index_put_(const Tensor& x, std::span<const Key> keys, const Tensor& value, bool accumulate) {
-  const Resolved r = resolve(x, keys);
+  const Resolved r = resolve(x, keys, false);
   const Tensor source = value.device() == x.device() ? value : to(value, {}, x.device());
   // One element through one mask is taken as a number, which has to fit.
   auto is_index = [](const Key& k) { return k.kind == Key::Index; };
@@ -168,7 +180,7 @@ void index_put_(const Tensor& x, std::span<const Key> keys, const Tensor& value,
 }
 
 void index_put_(const Tensor& x, std::span<const Key> keys, const Scalar& value) {
-  const Resolved r = resolve(x, keys);
+  const Resolved r = resolve(x, keys, false);
   if (!r.has_tensor) {
     check_writable("index_put_", r.view);
     return fill_(chosen(x, r.view), value);

@@ -26,82 +26,105 @@ Dims common_sizes(const char* op, const Dims& sizes, const Tensor& index) {
   }
 }
 
-// Some dimensions of a tensor indexed by tensors, the others taken whole.
-struct Places {
-  Tensor offsets;         // int64, dense, of the index tensors' common shape
-  Dims index_sizes;
-  Dims inner_sizes, inner_strides;  // of the other dimensions
-  int position = 0;       // where the index dimensions go among the others
-  int64_t parts = 1;      // see IndexCall
-};
-
 bool index_is_elsewhere(const Tensor& x, const Selection& s) {
   for (const Tensor& index : s.indices)
     if (index && index.device() != x.device()) return true;
   return false;
 }
 
-Places find_places(const char* op, const Tensor& x, const Selection& s) {
-  Places p;
+// Does a kernel write to x where indices are read?
+bool index_is_written(const Tensor& x, const Selection& s) {
+  for (const Tensor& index : s.indices)
+    if (index && may_overlap(x, index)) return true;
+  return false;
+}
+
+// Some dimensions of a tensor indexed by tensors, the others taken whole. A wrong index raises, before anything is
+// written; of elements that are taken, once the kernel finds it.
+struct Places {
+  Tensor offsets;  // int64, dense, of the index tensors' common shape; or none, and the kernel finds them by `call`
+  Dims index_sizes;
+  Dims inner_sizes, inner_strides;  // of the other dimensions
+  int position = 0;  // where the index dimensions go among the others
+  int64_t parts = 1;  // see IndexCall
   IndexOffsetsCall call;
+
+  Places(const char* op, const Tensor& x, const Selection& s, IndexCall::Mode mode);
+  Places(const Places&) = delete;  // `call` reads what is here
+
+ private:
+  Dims bases_;
+  Dims few_[2];  // strides: most calls have one or two keys, and making many Dims costs more than the rest
+  std::vector<Dims> many_;
+  TensorList converted_;  // indices from another device
+};
+
+Places::Places(const char* op, const Tensor& x, const Selection& s, IndexCall::Mode mode) : bases_(x.strides()) {
   const Tensor* keys[kMaxRank];  // the index tensors, one after the other
-  TensorList converted;          // from another device
-  if (index_is_elsewhere(x, s)) converted.reserve(s.indices.size());
-  Dims bases = x.strides();
+  if (index_is_elsewhere(x, s)) converted_.reserve(s.indices.size());
   int first = -1, last = -1;
   bool chooses_from_nothing = false;
   for (int d = 0; d < x.rank() || (d == 0 && s.elementwise); d++) {
     const Tensor& index = s.indices[size_t(d)];
     if (!index) {
-      if (!s.elementwise) p.inner_sizes.push_back(x.size(d)), p.inner_strides.push_back(x.stride(d));
+      if (!s.elementwise) inner_sizes.push_back(x.size(d)), inner_strides.push_back(x.stride(d));
       continue;
     }
     if (first < 0) first = d;
     last = d, chooses_from_nothing |= x.rank() && x.size(d) == 0;
-    p.index_sizes = s.elementwise ? index.sizes() : common_sizes(op, p.index_sizes, index);
+    index_sizes = s.elementwise ? index.sizes() : common_sizes(op, index_sizes, index);
     keys[call.keys] = &index;
-    if (index.device() != x.device()) keys[call.keys] = &converted.emplace_back(to(index, {}, x.device()));
+    if (index.device() != x.device()) keys[call.keys] = &converted_.emplace_back(to(index, {}, x.device()));
     call.sizes[call.keys] = x.rank() ? x.size(d) : 1, call.strides[call.keys] = x.rank() ? x.stride(d) : 1;
     call.keys++;
-    if (x.rank()) bases[d] = 0;
+    if (x.rank()) bases_[d] = 0;
   }
   // Next to each other, the result's index dimensions take their place; apart, they come first (as in NumPy).
-  p.position = last - first + 1 == call.keys ? first : 0;
-  p.offsets = empty(p.index_sizes, {DType::I64, x.device()});
-  if (s.elementwise && first > 0 && p.index_sizes[0]) p.parts = p.index_sizes[0];  // indexed within x[0], x[1] ...
+  position = last - first + 1 == call.keys ? first : 0;
+  if (s.elementwise && first > 0 && index_sizes[0]) parts = index_sizes[0];  // indexed within x[0], x[1] ...
+  const int64_t count = index_sizes.product(), inner = inner_sizes.product();
+  const bool takes = mode == IndexCall::Take;
+  const bool found_by_kernel = x.device().is_cpu() && inner == 1 && count && (takes || !index_is_written(x, s));
+  if (!found_by_kernel) offsets = empty(index_sizes, {DType::I64, x.device()});
   // Nothing to copy: indices are not looked at, unless there is nothing that they could choose.
-  if (p.offsets.numel() == 0 || (p.inner_sizes.product() == 0 && !chooses_from_nothing)) return p;
-  Dims few[2];  // strides: most calls have one or two keys, and making many Dims costs more than the rest
-  std::vector<Dims> many(call.keys > 2 ? size_t(call.keys) : 0);
-  Dims* strides = call.keys > 2 ? many.data() : few;
+  if (count == 0 || (inner == 0 && !chooses_from_nothing)) return;
+  many_.resize(call.keys > 2 ? size_t(call.keys) : 0);
+  Dims* strides = call.keys > 2 ? many_.data() : few_;
   for (int k = 0; k < call.keys; k++) {
     const Tensor& t = *keys[k];
-    strides[k] = Dims(p.index_sizes.rank(), 0);
-    const int missing = p.index_sizes.rank() - t.rank();
-    for (int d = missing; d < p.index_sizes.rank(); d++)
+    strides[k] = Dims(index_sizes.rank(), 0);
+    const int missing = index_sizes.rank() - t.rank();
+    for (int d = missing; d < index_sizes.rank(); d++)
       strides[k][d] = t.size(d - missing) == 1 ? 0 : t.stride(d - missing);
     call.indices[k] = {t.data(), t.dtype(), strides[k].data()};
   }
-  if (s.elementwise && x.rank()) call.base_strides = bases.data();
-  call.rank = p.index_sizes.rank(), call.shape = p.index_sizes.data();
-  call.offsets = p.offsets.data<int64_t>(), call.stream = current_stream(x.device());
-  call.wraps = s.wraps;
+  if (s.elementwise && x.rank()) call.base_strides = bases_.data();
+  call.rank = index_sizes.rank(), call.shape = index_sizes.data();
+  call.offsets = offsets ? offsets.data<int64_t>() : nullptr, call.stream = current_stream(x.device());
+  call.wraps = s.wraps, call.op = op;
+  if (found_by_kernel && takes) return;
   FaultReport faults(x.device());
-  call.op = op, call.fault = faults.place();
+  call.fault = faults.place();
   run_kernel(op, &Kernels::index_offsets, call, x.device());
   faults.check();
-  return p;
 }
 
-void run_index(const char* op, IndexCall::Mode mode, const Tensor& x, const Places& p, const Tensor& values) {
+void run_index(const char* op, IndexCall::Mode mode, const Tensor& x, Places& p, const Tensor& values) {
   if (values.numel() == 0) return;
+  FaultReport faults(x.device());
+  p.call.fault = faults.place();
   IndexCall call;
   call.mode = mode, call.dtype = x.dtype(), call.array = x.data();
-  call.offsets = p.offsets.data<int64_t>(), call.count = p.offsets.numel(), call.parts = p.parts;
+  if (p.offsets) call.offsets = p.offsets.data<int64_t>();
+  else call.find = &p.call;
+  call.count = p.index_sizes.product(), call.parts = p.parts;
   call.inner_rank = p.inner_sizes.rank(), call.inner_shape = p.inner_sizes.data();
   call.inner_strides = p.inner_strides.data(), call.values = values.data(), call.stream = current_stream(x.device());
-  BlockingScope scope(values.numel() >= 1 << 20);
-  run_kernel(op, &Kernels::index, call, x.device());
+  {
+    BlockingScope scope(values.numel() >= 1 << 20);
+    run_kernel(op, &Kernels::index, call, x.device());
+  }
+  faults.check();
 }
 
 // From (index dimensions, others) to the result's order, and back.
@@ -147,29 +170,30 @@ void check_index(const char* op, const Tensor& index) {
 }
 
 Dims selected_sizes(const char* op, const Tensor& x, const Selection& s) {
-  Dims sizes;
-  Places p;
+  Dims sizes, index_sizes, inner_sizes;
   int first = -1, last = -1, keys = 0;
   for (int d = 0; d < int(s.indices.size()); d++) {
     const Tensor& index = s.indices[size_t(d)];
     if (index && s.elementwise) return index.sizes();
     if (!index) {
-      if (d < x.rank()) p.inner_sizes.push_back(x.size(d));
+      if (d < x.rank()) inner_sizes.push_back(x.size(d));
       continue;
     }
     if (first < 0) first = d;
     last = d, keys++;
-    p.index_sizes = common_sizes(op, p.index_sizes, index);
+    index_sizes = common_sizes(op, index_sizes, index);
   }
-  p.position = last - first + 1 == keys ? first : 0;
-  for (int i = 0; i < p.inner_sizes.rank() && i < p.position; i++) sizes.push_back(p.inner_sizes[i]);
-  for (int64_t size : p.index_sizes) sizes.push_back(size);
-  for (int i = p.position; i < p.inner_sizes.rank(); i++) sizes.push_back(p.inner_sizes[i]);
+  const int position = last - first + 1 == keys ? first : 0;
+  for (int i = 0; i < inner_sizes.rank() && i < position; i++) sizes.push_back(inner_sizes[i]);
+  for (int64_t size : index_sizes) sizes.push_back(size);
+  for (int i = position; i < inner_sizes.rank(); i++) sizes.push_back(inner_sizes[i]);
   return sizes;
 }
 
 Tensor take_selected(const char* op, const Tensor& x, const Selection& s) {
-  const Places p = takes_columns(x, s) ? find_places(op, x, by_rows(x, s)) : find_places(op, x, s);
+  const bool columns = takes_columns(x, s);
+  const Selection rows = columns ? by_rows(x, s) : Selection();
+  Places p(op, x, columns ? rows : s, IndexCall::Take);
   Dims sizes = p.index_sizes;
   for (int64_t size : p.inner_sizes) sizes.push_back(size);
   Tensor y = empty(sizes, {x.dtype(), x.device()});
@@ -197,7 +221,7 @@ Tensor add_to_zeros(const char* op, const Dims& sizes, const Tensor& g, const Se
 
 void combine_selected(const char* op, const Tensor& x, const Selection& s, const Tensor& values, IndexCall::Mode mode) {
   GradMode off(false);
-  const Places p = find_places(op, x, s);
+  Places p(op, x, s, mode);
   Tensor given = contiguous(p.position > 0 ? permute(values, result_order(p, true)) : values);
   if (may_overlap(given, x)) given = clone(given);
   run_index(op, mode, x, p, given);

@@ -2,7 +2,8 @@
 // places are.
 //
 // Rows are taken in parallel. Putting and combining go through the rows in order, so that the last one wins and
-// sums are the same on every run; there the elements of a row are shared out instead.
+// sums are the same on every run; there the elements of a row are shared out instead. Where each index stands for a
+// single element, offsets are found block by block as they are needed, and stay in the cache.
 #include <algorithm>
 #include <atomic>
 
@@ -19,6 +20,84 @@ struct Bytes16 {  // an element of 16 bytes that is moved and not looked at
   uint64_t halves[2];
 };
 
+// ---- offsets -----------------------------------------------------------------------------------------------
+struct Key {
+  Collapsed<1> layout;
+  DType dtype;
+  const char* data;
+  int64_t size, stride, wrap;  // wrap: what is added to negative indices
+  Key(const IndexOffsetsCall& call, int k)
+      : layout(call.rank, call.shape, {call.indices[k].strides}), dtype(call.indices[k].dtype),
+        data(static_cast<const char*>(call.indices[k].data)), size(call.sizes[k]), stride(call.strides[k]),
+        wrap(call.wraps ? size : 0) {}
+
+  // Calls f(indices, n, done) for runs of the indices of elements [first, first + n), up to kBlock of them.
+  template <class F>
+  void read(int64_t first, int64_t n, const F& f) const {
+    int64_t block[kBlock];
+    const int64_t step = layout.strides[0][layout.rank - 1], item = item_size(dtype);
+    const LoadRun load = kLoads[int(dtype)][int(Compute::I64)];
+    for_each_run(layout.rank, layout.shape, layout.strides[0], first, n,
+                 [&](int64_t offset, int64_t length, int64_t done) {
+                   const char* from = data + offset * item;
+                   const bool ready = dtype == DType::I64 && step == 1;
+                   if (!ready) load(from, step, block, length);
+                   f(ready ? reinterpret_cast<const int64_t*>(from) : block, length, done);
+                 });
+  }
+};
+
+// Adds what indices stand for to offsets, or only looks at them. Below 0: an index is wrong.
+template <bool kAdds>
+int64_t follow(const int64_t* indices, int64_t n, int64_t size, int64_t wrap, int64_t stride, int64_t* offsets) {
+  int64_t wrong = 0;
+  for (int64_t i = 0; i < n; i++) {
+    const int64_t at = indices[i] + (indices[i] >> 63 & wrap);
+    wrong |= at | (size - 1 - at);  // the sign of either: below 0, or size and above
+    if constexpr (kAdds) offsets[i] += at * stride;
+  }
+  return wrong;
+}
+
+// Where the elements lie that the indices count from.
+void fill_bases(const IndexOffsetsCall& call, int64_t first, int64_t n, int64_t* offsets) {
+  if (!call.base_strides) return void(std::fill_n(offsets, n, 0));
+  const Collapsed<1> bases(call.rank, call.shape, {call.base_strides});
+  const int64_t step = bases.strides[0][bases.rank - 1];
+  for_each_run(bases.rank, bases.shape, bases.strides[0], first, n, [&](int64_t offset, int64_t length, int64_t done) {
+    for (int64_t i = 0; i < length; i++) offsets[done + i] = offset + i * step;
+  });
+}
+
+// The offsets of elements [first, first + n), up to kBlock of them (null: not wanted); are all indices right?
+bool find_block(const IndexOffsetsCall& call, int64_t first, int64_t n, int64_t* offsets) {
+  int64_t wrong = 0;
+  if (offsets) fill_bases(call, first, n, offsets);
+  for (int k = 0; k < call.keys; k++) {
+    const Key key(call, k);
+    const auto run = offsets ? follow<true> : follow<false>;
+    key.read(first, n, [&](const int64_t* indices, int64_t length, int64_t done) {
+      wrong |= run(indices, length, key.size, key.wrap, key.stride, offsets ? offsets + done : nullptr);
+    });
+  }
+  return wrong >= 0;
+}
+
+void report_first_wrong(const IndexOffsetsCall& call) {
+  int64_t count = 1;
+  for (int d = 0; d < call.rank; d++) count *= call.shape[d];
+  for (int64_t first = 0; first < count; first += kBlock)
+    for (int k = 0; k < call.keys; k++) {
+      const int64_t size = call.sizes[k], low = call.wraps ? -size : 0;
+      Key(call, k).read(first, std::min(kBlock, count - first), [&](const int64_t* indices, int64_t n, int64_t) {
+        for (int64_t i = 0; i < n && !call.fault->op; i++)
+          if (indices[i] < low || indices[i] >= size) *call.fault = {call.op, "indices", indices[i], low, size - 1};
+      });
+      if (call.fault->op) return;
+    }
+}
+
+// ---- moves -------------------------------------------------------------------------------------------------
 // Half types are combined in float, small integers in int.
 template <class T>
 BOLIDE_FN auto number_of(T x) {
@@ -69,25 +148,70 @@ struct Moves {
 template <IndexCall::Mode mode, class T>
 constexpr Moves kMoves = {move_run<mode, T>, move_elements<mode, T>};
 
+// Every row by the same indices (columns): their offsets are found once, and each row counts them from where it lies.
+bool rows_share_indices(const IndexOffsetsCall& call) {
+  const int last = call.rank - 1;
+  constexpr int64_t kMost = 1 << 16;  // offsets that are kept
+  if (last < 1 || call.keys != 1 || !call.base_strides || call.base_strides[last] != 0) return false;
+  if (call.shape[last] > kMost) return false;
+  for (int d = 0; d < last; d++)
+    if (call.indices[0].strides[d] != 0 && call.shape[d] != 1) return false;
+  return true;
+}
+bool take_columns(const IndexCall& call, const Moves& moves) {
+  IndexOffsetsCall row = *call.find;
+  const int last = row.rank - 1;
+  const int64_t columns = row.shape[last], rows = call.count / columns, item = item_size(call.dtype);
+  auto* offsets = static_cast<int64_t*>(scratch(7, columns * 8));
+  row.rank = 1, row.shape += last, row.indices[0].strides += last, row.base_strides = nullptr;
+  for (int64_t i = 0; i < columns; i += kBlock)
+    if (!find_block(row, i, std::min(kBlock, columns - i), offsets + i)) return false;
+  const Collapsed<1> bases(last, call.find->shape, {call.find->base_strides});
+  const int64_t step = bases.strides[0][bases.rank - 1];
+  parallel_rows(rows, kChunk / columns, [&](int64_t begin, int64_t end) {
+    for_each_run(bases.rank, bases.shape, bases.strides[0], begin, end - begin,
+                 [&](int64_t base, int64_t length, int64_t done) {
+                   for (int64_t r = 0; r < length; r++)
+                     moves.elements(static_cast<char*>(call.array) + (base + r * step) * item, offsets,
+                                    static_cast<char*>(call.values) + (begin + done + r) * columns * item, columns);
+                 });
+  });
+  return true;
+}
+
 void move_all(const IndexCall& call, const Moves& moves) {
   const Collapsed<1> inner(call.inner_rank, call.inner_shape, {call.inner_strides});
   const int64_t n = inner.count, rank = inner.rank, stride = inner.strides[0][rank - 1];
   if (n == 0 || call.count == 0) return;
+  if (call.mode == IndexCall::Take && call.find && rows_share_indices(*call.find)) {
+    if (!take_columns(call, moves)) report_first_wrong(*call.find);
+    return;
+  }
   const int64_t item = item_size(call.dtype);
   char *array = static_cast<char*>(call.array), *values = static_cast<char*>(call.values);
   int64_t piece = std::min(n, kChunk), rows = std::max<int64_t>(1, kChunk / piece);
   if (call.mode != IndexCall::Take) {
     const int64_t part = call.count / call.parts;
     rows = part * std::max<int64_t>(1, kChunk / (part * n));
-    piece =
-        call.parts > 1 || n * call.count < kChunk ? n : std::clamp<int64_t>((n + 15) / 16, std::min<int64_t>(n, 64), n);
+    // Whole cache lines, that no two threads write; long enough that a row of values is read from one page.
+    piece = call.parts > 1 || n * call.count < kChunk ? n : std::min(n, std::max<int64_t>(n / 16, 256) / 64 * 64);
   } else if (rank == 1 && stride != 1 && n > 16) {  // columns: 16 rows of the array, that stay in the cache
     piece = 16, rows = kChunk / piece;
   }
   const int64_t pieces = (n + piece - 1) / piece, blocks = (call.count + rows - 1) / rows;
+  std::atomic<bool> wrong{false};
   parallel(blocks * pieces, [&](int64_t chunk) {
     const int64_t first = chunk / pieces * rows, last = std::min(first + rows, call.count);
     const int64_t begin = chunk % pieces * piece, size = std::min(piece, n - begin);
+    if (call.find) {
+      int64_t offsets[kBlock];
+      for (int64_t i = first, length; i < last; i += length) {
+        length = std::min(kBlock, last - i);
+        if (find_block(*call.find, i, length, offsets)) moves.elements(array, offsets, values + i * item, length);
+        else wrong.store(true, std::memory_order_relaxed);
+      }
+      return;
+    }
     if (n == 1) return moves.elements(array, call.offsets + first, values + first * item, last - first);
     for (int64_t i = first; i < last; i++) {
       char *place = array + call.offsets[i] * item, *row = values + (i * n + begin) * item;
@@ -101,6 +225,7 @@ void move_all(const IndexCall& call, const Moves& moves) {
                    });
     }
   });
+  if (wrong.load(std::memory_order_relaxed)) report_first_wrong(*call.find);
 }
 
 template <IndexCall::Mode mode>
@@ -116,66 +241,6 @@ void move_bytes(const IndexCall& call) {
 template <IndexCall::Mode mode, DType... kDTypes>
 void combine(const char* op, const IndexCall& call) {
   for_dtype<kDTypes...>(op, call.dtype, [&]<class S> { move_all(call, kMoves<mode, S>); });
-}
-
-// ---- offsets -----------------------------------------------------------------------------------------------
-
-struct Key {
-  Collapsed<1> layout;
-  LoadRun load;
-  const char* data;
-  int64_t item, size, stride, wrap;  // wrap: what is added to negative indices
-  Key(const IndexOffsetsCall& call, int k)
-      : layout(call.rank, call.shape, {call.indices[k].strides}),
-        load(kLoads[int(call.indices[k].dtype)][int(Compute::I64)]),
-        data(static_cast<const char*>(call.indices[k].data)), item(item_size(call.indices[k].dtype)),
-        size(call.sizes[k]), stride(call.strides[k]), wrap(call.wraps ? size : 0) {}
-
-  // The indices of elements [first, first + n), up to kBlock of them.
-  void read(int64_t first, int64_t n, int64_t* to) const {
-    const int64_t step = layout.strides[0][layout.rank - 1];
-    for_each_run(
-        layout.rank, layout.shape, layout.strides[0], first, n,
-        [&](int64_t offset, int64_t length, int64_t done) { load(data + offset * item, step, to + done, length); });
-  }
-};
-
-// Adds the key's part to the offsets of a block; are all indices right?
-bool add_offsets(const Key& key, int64_t first, int64_t n, int64_t* offsets) {
-  int64_t indices[kBlock], wrong = 0;
-  key.read(first, n, indices);
-  const int64_t size = key.size, stride = key.stride, wrap = key.wrap;
-  for (int64_t i = 0; i < n; i++) {
-    const int64_t at = indices[i] + (indices[i] >> 63 & wrap);
-    wrong |= at | (size - 1 - at);  // the sign of either: below 0, or size and above
-    offsets[i] += at * stride;
-  }
-  return wrong >= 0;
-}
-
-// Where the elements lie that the indices count from.
-void fill_bases(const IndexOffsetsCall& call, int64_t begin, int64_t end) {
-  if (!call.base_strides) return std::fill(call.offsets + begin, call.offsets + end, 0);
-  const Collapsed<1> bases(call.rank, call.shape, {call.base_strides});
-  const int64_t step = bases.strides[0][bases.rank - 1];
-  for_each_run(bases.rank, bases.shape, bases.strides[0], begin, end - begin,
-               [&](int64_t offset, int64_t length, int64_t done) {
-                 for (int64_t i = 0; i < length; i++) call.offsets[begin + done + i] = offset + i * step;
-               });
-}
-
-void report_first_wrong(const IndexOffsetsCall& call, int64_t count) {
-  int64_t indices[kBlock];
-  for (int64_t first = 0; first < count; first += kBlock)
-    for (int k = 0; k < call.keys; k++) {
-      const int64_t n = std::min(kBlock, count - first), size = call.sizes[k], low = call.wraps ? -size : 0;
-      Key(call, k).read(first, n, indices);
-      for (int64_t i = 0; i < n; i++) {
-        if (indices[i] >= low && indices[i] < size) continue;
-        *call.fault = {call.op, "indices", indices[i], low, size - 1};
-        return;
-      }
-    }
 }
 
 }  // namespace
@@ -199,18 +264,13 @@ void index_offsets(const IndexOffsetsCall& call) {
   for (int d = 0; d < call.rank; d++) count *= call.shape[d];
   for (int k = 0; k < call.keys; k++)
     if (is_complex(call.indices[k].dtype)) raise(ErrorKind::Index, "index", "integers", name_of(call.indices[k].dtype));
-  if (count == 0) return;
   std::atomic<bool> wrong{false};
   parallel_rows(count, 16 * kBlock, [&](int64_t begin, int64_t end) {
-    fill_bases(call, begin, end);
-    for (int k = 0; k < call.keys; k++) {
-      const Key key(call, k);
-      for (int64_t first = begin; first < end; first += kBlock)
-        if (!add_offsets(key, first, std::min(kBlock, end - first), call.offsets + first))
-          wrong.store(true, std::memory_order_relaxed);
-    }
+    for (int64_t first = begin; first < end; first += kBlock)
+      if (!find_block(call, first, std::min(kBlock, end - first), call.offsets ? call.offsets + first : nullptr))
+        wrong.store(true, std::memory_order_relaxed);
   });
-  if (wrong.load(std::memory_order_relaxed)) report_first_wrong(call, count);
+  if (wrong.load(std::memory_order_relaxed)) report_first_wrong(call);
 }
 
 }  // namespace bolide::inline BOLIDE_ISA

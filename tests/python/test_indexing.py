@@ -267,3 +267,69 @@ def test_arguments_that_do_not_fit(device):
     ):
         with pytest.raises((IndexError, RuntimeError)):
             call()
+
+
+@pytest.mark.parametrize("dtype", ["bool", "float16", "int32", "float64", "complex128"])
+@pytest.mark.parametrize("shape", [(3, 2500), (2, 3, 1100), (40, 7)])
+def test_single_elements_of_many_blocks(dtype, shape):
+    """Offsets of single elements are found block by block: more than a block, rows that end within one, shared rows."""
+    random = np.random.default_rng(3)
+    given = random.integers(0, 50, shape).astype(dtype)
+    places = random.integers(0, shape[-1], shape)
+    x, at = bolide.from_numpy(given), bolide.from_numpy(places)
+    np.testing.assert_array_equal(
+        bolide.gather(x, -1, at).numpy(), np.take_along_axis(given, places, -1)
+    )
+    turned = bolide.gather(x.transpose(0, -1), 0, at.transpose(0, -1).int())
+    np.testing.assert_array_equal(
+        turned.numpy(), np.swapaxes(np.take_along_axis(given, places, -1), 0, -1)
+    )
+    line = places[(0,) * (len(shape) - 1)]
+    columns = bolide.index_select(x, -1, bolide.from_numpy(line))
+    np.testing.assert_array_equal(columns.numpy(), given[..., line])
+    backwards = bolide.from_numpy(line - shape[-1])  # negative: from the end
+    np.testing.assert_array_equal(x[..., backwards].numpy(), given[..., line])
+    put = given.copy()
+    np.put_along_axis(put, places, given[..., ::-1].copy(), -1)  # the last one wins, as here
+    x.scatter_(-1, at, x.flip(-1))
+    np.testing.assert_array_equal(x.numpy(), put)
+    mask = random.random(shape) < 0.3
+    np.testing.assert_array_equal(x[bolide.from_numpy(mask)].numpy(), put[mask])
+    np.testing.assert_array_equal(
+        x.transpose(0, -1)[bolide.from_numpy(mask).transpose(0, -1)].numpy(),
+        np.swapaxes(put, 0, -1)[np.swapaxes(mask, 0, -1)],
+    )
+    np.testing.assert_array_equal(x[1:][bolide.from_numpy(mask[1:])].numpy(), put[1:][mask[1:]])
+
+
+@pytest.mark.parametrize("wrong", [-1, 5000])
+def test_a_wrong_index_far_behind_is_found_before_anything_is_written(wrong):
+    x, at = bolide.zeros(2, 5000), bolide.zeros(2, 5000, dtype=bolide.int64)
+    at[1, 4321] = wrong
+    for call in (
+        lambda: x.scatter_(1, at, 1.0),
+        lambda: x.scatter_add_(1, at, bolide.ones(2, 5000)),
+        lambda: x.view(-1).put_(at.view(-1) * 10_001, bolide.ones(10_000)),
+        lambda: bolide.gather(x, 1, at),
+        lambda: bolide.index_select(x, 1, at[1]),
+        lambda: bolide.take(x.view(-1)[:4000], at * 5000),
+    ):
+        with pytest.raises(IndexError, match="indices"):
+            call()
+    assert not x.any()
+
+
+def test_indices_that_a_scatter_writes_over_are_read_before():
+    at = bolide.tensor([3, 2, 1, 0])
+    at.scatter_(0, at, bolide.tensor([9, 9, 9, 9]))
+    assert at.tolist() == [9, 9, 9, 9]
+    at = bolide.tensor([1, 2, 3, 0])
+    at.index_put_((at,), bolide.tensor([10, 20, 30, 40]))
+    assert at.tolist() == [40, 10, 20, 30]
+
+
+def test_a_mask_of_a_view_that_wants_a_gradient():
+    x = bolide.arange(24.0).reshape(2, 3, 4).requires_grad_()
+    mask = bolide.arange(12).reshape(3, 4) % 3 == 0
+    x[:, mask].sum().backward()
+    np.testing.assert_array_equal(x.grad.numpy(), np.broadcast_to(mask.numpy(), (2, 3, 4)))
