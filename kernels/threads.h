@@ -2,9 +2,10 @@
 //
 //   parallel(chunks, [&](int64_t chunk) { ... });
 //
-// Chunks are cut by the problem, never by the number of threads, so results do not depend on it. Whoever is
-// free takes the next chunk: a worker that is asleep or was preempted costs nothing, since the caller takes
-// its share. A caller that finds the pool busy (another thread, or a kernel within a kernel) runs its chunks
+// Chunks are cut by the problem, never by the number of threads, so results do not depend on it. Each thread has a
+// share of neighbouring chunks and takes those first, so that the same call again finds in its cache what it left
+// there; then it helps others: a worker that is asleep or was preempted costs nothing, since the caller takes its
+// share. A caller that finds the pool busy (another thread, or a kernel within a kernel) runs its chunks
 // alone. What a chunk throws reaches the caller once the others have run. No thread starts before the first
 // call that has something for it.
 #pragma once
