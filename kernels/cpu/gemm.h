@@ -205,9 +205,32 @@ void gemm_large(int64_t m, int64_t n, int64_t k, Matrix<S> a, Matrix<S> b, T* c,
   }
 }
 
+// A row times a column. Eight sums, so that none waits for its last addition.
+template <class S, class T>
+[[gnu::noinline]] T dot_product(int64_t n, const S* a, const S* b) {
+  constexpr int W = kWidth<T>, kSums = 8;
+  Vector<T> sums[kSums] = {};
+  int64_t i = 0;
+  for (; i + kSums * W <= n; i += kSums * W)
+#pragma GCC unroll 8
+    for (int u = 0; u < kSums; u++) sums[u] += load(a + i + u * W) * load(b + i + u * W);
+  for (; i + W <= n; i += W) sums[0] += load(a + i) * load(b + i);
+#pragma GCC unroll 4
+  for (int half = kSums / 2; half > 0; half /= 2)
+#pragma GCC unroll 4
+    for (int u = 0; u < half; u++) sums[u] += sums[u + half];
+  T total = sum_of<T>(sums[0]);
+  for (; i < n; i++) total += load_as<T>(a[i]) * load_as<T>(b[i]);
+  return total;
+}
+
 // Few rows or columns: c[i][j] is the product of two contiguous rows, R x 4 at a time.
 template <int R, class S, class T>
 void times_transposed(int64_t m, int64_t n, int64_t k, Matrix<S> a, Matrix<S> b, T* c, int64_t c_row, Start<T> start) {
+  if (m == 1 && n == 1) {
+    *c = dot_product<S, T>(k, a.p, b.p) + (start.p ? *start.p : T(0));
+    return;
+  }
   constexpr int N = 4;
   const int64_t whole = k / kWidth<T> * kWidth<T>;
   for (int64_t i = 0; i < m; i += R)

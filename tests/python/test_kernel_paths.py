@@ -312,6 +312,51 @@ def test_rows_together(tensor, rows, n):
     check(y.gather(1, found.indices), np.maximum.accumulate(b, 1))
 
 
+# Few distinct numbers: sums are exact in float32, also of half types, which are sums of floats that are rounded once.
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16", "float32", "int16", "bool"])
+@pytest.mark.parametrize(
+    "shape, dims",
+    [
+        ((9, 5), 1),
+        ((33, 83), 1),
+        ((33, 83), 0),
+        ((7, 1101), 0),
+        ((300, 1030), 0),
+        ((9000, 12), 0),
+        ((3, 150, 600), 1),
+        ((5, 4, 300), (0, 2)),
+        ((20, 3, 9000), (0, 2)),
+        ((3, 70_001), 1),
+    ],
+)
+def test_sums_of_stored_types(tensor, dtype, shape, dims):
+    a = np.random.default_rng(3).integers(0, 2, shape) * (1 if dtype == "bool" else 2)
+    x = tensor(a).to(getattr(bolide, dtype))
+    expected = a.sum(dims)
+    found = x.sum(dims)
+    if "16" in dtype and "float" in dtype:
+        rounded = tensor(expected.astype("float32")).to(found.dtype)
+        check(found.float(), rounded.float().cpu().numpy())
+    else:
+        check(found, expected)
+    if dtype == "float32":
+        check(x.amax(dims), a.max(dims))
+        np.testing.assert_allclose(x.mean(dims).cpu().numpy(), a.mean(dims), rtol=1e-6)
+
+
+@pytest.mark.parametrize("dtype", ["float16", "float32", "float64"])
+@pytest.mark.parametrize("n", [1, 7, 16, 130, 1031, 70_001])
+def test_products_of_two_vectors(tensor, dtype, n):
+    a = numbers((n,), "int64") % 2
+    b = numbers((n,), "int64", 1) % 2
+    x, y = tensor(a.astype(dtype)), tensor(b.astype(dtype))
+    check(bolide.dot(x, y), np.dot(a, b).astype(dtype))
+    check(
+        bolide.addmm(x[:1, None], x[None], y[:, None]),
+        (a[0] + np.dot(a, b)).reshape(1, 1).astype(dtype),
+    )
+
+
 def test_not_finite_ones_replaced(tensor):
     a = np.array([np.nan, np.inf, -np.inf, 1.5, -0.0] * 30, "float32")
     for options in (
