@@ -133,13 +133,15 @@ std::string stub_of(const char* op, const Signature& s, const char* const* types
 
 CallWithOut::CallWithOut(PyObject* const* args, Py_ssize_t given, PyObject* keywords, bool creates) {
   static PyObject* const name = PyUnicode_InternFromString("out");
-  static PyObject* const dtype = PyUnicode_InternFromString("dtype");
+  static PyObject* const of_dtype = PyUnicode_InternFromString("dtype");
   static PyObject* const device = PyUnicode_InternFromString("device");
   const Py_ssize_t count = PyTuple_GET_SIZE(keywords);
   Py_ssize_t at = 0;
   while (at < count && PyTuple_GET_ITEM(keywords, at) != name) at++;  // keywords are interned
   if (at == count) return;
   arguments.assign(args, args + given + count);
+  for (Py_ssize_t k = 0; k < count; k++)
+    if (PyTuple_GET_ITEM(keywords, k) == of_dtype) dtype = arguments[size_t(given + k)];
   out = arguments[size_t(given + at)];
   arguments.erase(arguments.begin() + (given + at));
   auto left = pybind11::reinterpret_steal<pybind11::list>(PySequence_List(keywords));
@@ -151,7 +153,7 @@ CallWithOut::CallWithOut(PyObject* const* args, Py_ssize_t given, PyObject* keyw
   };
   if (creates && is_tensor(out)) {
     of_out = pybind11::reinterpret_steal<pybind11::object>(device_to_python(unwrap(out).device()));
-    add(dtype, dtype_objects[int(unwrap(out).dtype())]);
+    add(of_dtype, dtype_objects[int(unwrap(out).dtype())]);
     add(device, of_out.ptr());
   }
   names = pybind11::reinterpret_steal<pybind11::object>(PyList_AsTuple(left.ptr()));
@@ -160,33 +162,30 @@ CallWithOut::CallWithOut(PyObject* const* args, Py_ssize_t given, PyObject* keyw
 
 namespace {
 
-// Ops that take what they compute only into an out= of its very dtype, where others convert it.
-void check_exact(std::string_view op, const Tensor& out, const Tensor& result) {
-  static constexpr std::string_view kExact[] = {
-      "gather",   "take", "take_along_dim", "masked_select", "index_select", "nonzero",     "complex", "polar",
-      "mm",       "bmm",  "matmul",         "dot",           "mv",           "addmm",       "baddbmm", "max",
-      "min",      "amax", "amin",           "argmax",        "argmin",       "aminmax",     "sort",    "topk",
-      "kthvalue", "tril", "triu",           "softmax",       "diag",         "multinomial", "histc"};
-  if (out.dtype() == result.dtype() || std::find(std::begin(kExact), std::end(kExact), op) == std::end(kExact)) return;
-  raise(ErrorKind::DType, std::string(op).c_str(), str("an out= of dtype ", name_of(result.dtype())),
-        name_of(out.dtype()));
+// dtype= says what is computed; out= of another dtype contradicts it.
+void check_wanted(const char* op, PyObject* dtype, const Tensor& out) {
+  if (!dtype || dtype == Py_None) return;
+  const DType wanted = Convert<DType>::get(dtype);
+  check(wanted == out.dtype(), ErrorKind::DType, op, str("an out= of the dtype that is asked for, ", name_of(wanted)),
+        [&] { return std::string(name_of(out.dtype())); });
 }
 
 }  // namespace
 
-PyObject* copy_out(const char* op, PyObject* result, PyObject* out) {
+PyObject* copy_out(const char* op, PyObject* result, const CallWithOut& call) {
+  PyObject* const out = call.out;
   if (!result) return nullptr;
   const auto held = pybind11::reinterpret_steal<pybind11::object>(result);
   return guarded(op, [&]() -> PyObject* {
     if (is_tensor(result)) {
-      check_exact(op, Convert<Tensor>::get(out), unwrap(result));
+      check_wanted(op, call.dtype, Convert<Tensor>::get(out));
       write_out(op, Convert<Tensor>::get(out), unwrap(result));
       return Py_NewRef(out);
     }
     const TensorList from = Convert<TensorList>::get(result), to = Convert<TensorList>::get(out);
     check(from.size() == to.size(), ErrorKind::Type, op, str("an out of ", from.size(), " tensors"),
           [&] { return str(to.size()); });
-    for (size_t i = 0; i < from.size(); i++) check_exact(op, to[i], from[i]);
+    for (size_t i = 0; i < from.size(); i++) check_out_dtype(op, from[i].dtype(), to[i].dtype());
     for (size_t i = 0; i < from.size(); i++) write_out(op, to[i], from[i]);
     return PyTuple_Check(out) ? Py_NewRef(out) : checked(PySequence_Tuple(out));
   });

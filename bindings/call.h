@@ -73,6 +73,7 @@ constexpr const char* result_name() {
 // has the dtype and device of `out` unless the call says others.
 struct CallWithOut {
   PyObject* out = nullptr;  // null: there is none
+  PyObject* dtype = nullptr;  // what the call gives as dtype=
   std::vector<PyObject*> arguments;
   pybind11::object names;  // of the other keywords
   pybind11::object of_out;  // its device, where the call takes it from there
@@ -80,7 +81,7 @@ struct CallWithOut {
   CallWithOut(PyObject* const* args, Py_ssize_t given, PyObject* keywords, bool creates);
 };
 // Copies the result, or each of several, and gives `out`; takes over the reference to the result.
-PyObject* copy_out(const char* op, PyObject* result, PyObject* out);
+PyObject* copy_out(const char* op, PyObject* result, const CallWithOut& call);
 
 // ---- one C++ function ----------------------------------------------------------------------------------------
 template <class F>
@@ -164,7 +165,7 @@ struct Overloads {
         if (other.out) {
           const Py_ssize_t named = PyTuple_GET_SIZE(other.names.ptr());
           return copy_out(name, call<false>(self, other.arguments.data(), n, named ? other.names.ptr() : nullptr),
-                          other.out);
+                          other);
         }
       }
     PyObject *first = method ? self : nullptr, *out = nullptr;

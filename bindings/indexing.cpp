@@ -14,13 +14,23 @@ namespace {
 class Keys {
  public:
   explicit Keys(PyObject* key) {
-    if (PyTuple_Check(key)) add_all(PySequence_Fast_ITEMS(key), PyTuple_GET_SIZE(key));
+    const bool several = PyTuple_Check(key) || (PyList_Check(key) && means_tuple(key));
+    if (several) add_all(PySequence_Fast_ITEMS(key), PySequence_Fast_GET_SIZE(key));
     else add(key);
   }
   std::span<const Key> span() const { return more_.empty() ? std::span<const Key>(few_, count_) : more_; }
 
  private:
   static constexpr size_t kFew = 4;
+  // A short list with a key that is no number in it is a tuple of keys, as in PyTorch.
+  static bool means_tuple(PyObject* list) {
+    if (PyList_GET_SIZE(list) >= 32) return false;
+    for (Py_ssize_t i = 0; i < PyList_GET_SIZE(list); i++) {
+      PyObject* o = PyList_GET_ITEM(list, i);
+      if (is_tensor(o) || PySequence_Check(o) || PySlice_Check(o) || o == Py_Ellipsis || o == Py_None) return true;
+    }
+    return false;
+  }
   void add_all(PyObject* const* items, Py_ssize_t n) {
     for (Py_ssize_t i = 0; i < n; i++) add(items[i]);
   }

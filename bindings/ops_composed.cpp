@@ -1,4 +1,5 @@
 // ops_composed.cpp - elementwise functions with another face than their line in the table, or made of several.
+#include <array>
 #include <cmath>
 #include <limits>
 
@@ -115,18 +116,26 @@ Arg bound(const char* op, const Tensor& x, const Arg& b) {
   const DType dtype = promoted(both);
   return is_integer(dtype) ? Arg(fitting(op, b.scalar, dtype)) : b;
 }
-Tensor clamp_min(const Tensor& x, const Arg& low) {
-  const Arg both[] = {x, bound("clamp_min", x, low)};
-  const Arg args[] = {both[0], both[1], end_of_range(promoted(both), true)};
-  return elementwise(ElementwiseOp::clamp, args);
+// The other bound is the end of the dtype's range. bool has no clamp: its bounds are the larger and the smaller of two.
+template <bool low>
+std::array<Arg, 3> clamped_to(const Tensor& x, const Arg& b) {
+  const Arg both[] = {x, bound(low ? "clamp_min" : "clamp_max", x, b)};
+  const Arg end = end_of_range(promoted(both), low);
+  return {both[0], low ? both[1] : end, low ? end : both[1]};
 }
-void clamp_min_(const Tensor& x, const Arg& low) { copy_(x, clamp_min(x, low)); }
-Tensor clamp_max(const Tensor& x, const Arg& high) {
-  const Arg both[] = {x, bound("clamp_max", x, high)};
-  const Arg args[] = {both[0], end_of_range(promoted(both), false), both[1]};
-  return elementwise(ElementwiseOp::clamp, args);
+template <bool low>
+Tensor clamp_one(const Tensor& x, const Arg& b) {
+  const Arg both[] = {x, b};
+  if (promoted(both) == DType::Bool) return low ? maximum(x, b) : minimum(x, b);
+  return elementwise(ElementwiseOp::clamp, clamped_to<low>(x, b));
 }
-void clamp_max_(const Tensor& x, const Arg& high) { copy_(x, clamp_max(x, high)); }
+template <bool low>
+void clamp_one_(const Tensor& x, const Arg& b) {
+  const Arg both[] = {x, b};
+  if (promoted(both) == DType::Bool) return (void)copy_(x, clamp_one<low>(x, b));
+  const std::array args = clamped_to<low>(x, b);
+  elementwise_(ElementwiseOp::clamp, x, std::span(args).subspan(1));
+}
 
 }  // namespace
 
@@ -152,10 +161,10 @@ std::vector<Op> composed_rows() {
       op<&allclose>("allclose", "input, other, rtol=1e-05, atol=1e-08, equal_nan=False",
                     "Is isclose() true everywhere?\n\nReference: torch.allclose."),
       op<&equal>("equal", "input, other", "Same shape and same values?\n\nReference: torch.equal."),
-      op<&clamp_min>("clamp_min", "input, min", "The larger of input and min.\n\nReference: torch.clamp_min."),
-      op<&clamp_max>("clamp_max", "input, max", "The smaller of input and max.\n\nReference: torch.clamp_max."),
-      op<&clamp_min_>("clamp_min_", "input, min", "In-place form of clamp_min().", kMethod),
-      op<&clamp_max_>("clamp_max_", "input, max", "In-place form of clamp_max().", kMethod),
+      op<&clamp_one<true>>("clamp_min", "input, min", "The larger of input and min.\n\nReference: torch.clamp_min."),
+      op<&clamp_one<false>>("clamp_max", "input, max", "The smaller of input and max.\n\nReference: torch.clamp_max."),
+      op<&clamp_one_<true>>("clamp_min_", "input, min", "In-place form of clamp_min().", kMethod),
+      op<&clamp_one_<false>>("clamp_max_", "input, max", "In-place form of clamp_max().", kMethod),
   };
   add_forms<&fmod>(rows, "fmod", "input, other", "Remainder with the sign of the dividend.\n\nReference: torch.fmod.");
   add_forms<&nan_to_num>(rows, "nan_to_num", "input, nan=0.0, posinf=None, neginf=None",

@@ -87,8 +87,11 @@ void scale(Inputs& in, int i, PyObject* factor, const Row& row) {
 Tensor truncated_quotient(const Arg& given_a, const Arg& given_b) {
   const Narrowed operands(given_a, given_b);
   const Arg &a = operands.a, &b = operands.b;
+  if (is_differentiable(dtype_of_arg(a)) || is_differentiable(dtype_of_arg(b))) {
+    GradMode off(false);
+    return trunc(div(a, b));
+  }
   const Tensor quotient = div(a, b);
-  if (is_differentiable(dtype_of_arg(a)) || is_differentiable(dtype_of_arg(b))) return trunc(quotient);
   const Tensor down = floor_divide(a, b);
   const Tensor rest = ne(Arg(sub(a, Arg(mul(Arg(down), b)))), Arg(0));
   return add(Arg(down), Arg(logical_and(Arg(lt(Arg(quotient), Arg(0))), Arg(rest))));
@@ -96,7 +99,13 @@ Tensor truncated_quotient(const Arg& given_a, const Arg& given_b) {
 Tensor divide(Inputs& in, PyObject* mode) {
   const std::string_view text = Convert<std::string_view>::get(mode);
   if (text == "floor") return floor_divide(in.args[0], in.args[1]);
-  if (text == "trunc") return truncated_quotient(in.args[0], in.args[1]);
+  if (text == "trunc") {
+    const Tensor y = truncated_quotient(in.args[0], in.args[1]);
+    // The gradient is zero, as that of the quotient rounded down, also where one of a quotient would be NaN.
+    auto learns = [](const Arg& a) { return a.tensor && wants_grad({a.tensor}); };
+    return learns(in.args[0]) || learns(in.args[1]) ? where(Arg(Scalar(true)), y, floor_divide(in.args[0], in.args[1]))
+                                                    : y;
+  }
   raise(ErrorKind::Runtime, "div", "rounding_mode None, 'trunc' or 'floor'", str("'", text, "'"));
 }
 Tensor round_to(Inputs& in, int64_t decimals) {
@@ -141,6 +150,18 @@ bool apply_extra(const Row& row, Inputs& in, PyObject* extra, Tensor& result) {
   return false;
 }
 
+// Of these, alone, PyTorch takes numbers for all tensors; the first becomes one.
+constexpr ElementwiseOp kOfNumbers[] = {ElementwiseOp::add, ElementwiseOp::sub, ElementwiseOp::mul, ElementwiseOp::div,
+                                        ElementwiseOp::floor_divide};
+void need_tensor(const Row& row, Inputs& in, PyObject* first) {
+  if (in.any_tensor) return;
+  if (std::find(std::begin(kOfNumbers), std::end(kOfNumbers), row.op) == std::end(kOfNumbers))
+    throw Mismatch{first, "Tensor"};
+  const Scalar number = in.args[0].scalar;
+  in.set(0, full({}, number, {number.default_dtype(), {}}));
+  in.any_tensor = true;
+}
+
 // A result made of several ops and then written in place: what they save must not be what is about to change.
 void keep_original(Inputs& in) {
   if (wants_grad({in.args[0].tensor})) in.set(0, clone(*in.args[0].tensor));
@@ -148,7 +169,7 @@ void keep_original(Inputs& in) {
 
 // ---- calls ---------------------------------------------------------------------------------------------------
 PyObject* finish(const Row& row, Form form, Inputs& in, PyObject* self, PyObject* out, const Tensor& ready) {
-  if (!in.any_tensor) throw Mismatch{self, "Tensor"};
+  need_tensor(row, in, self);
   if (form == Form::kInplace) {
     const Tensor& target = unwrap(self);
     if (ready) {
@@ -177,7 +198,7 @@ PyObject* call_bound(const Row& row, Form form, const Bound& b) {
   int at = in.count;
   Tensor ready;
   if (row.extra != Extra::kNone && row.extra != Extra::kBounds) {
-    if (!in.any_tensor) throw Mismatch{b.slots[0], "Tensor"};
+    need_tensor(row, in, b.slots[0]);
     const bool composed = row.extra == Extra::kRounding || row.extra == Extra::kDecimals;
     if (form == Form::kInplace && composed) keep_original(in);
     apply_extra(row, in, b.slots[at++], ready);

@@ -74,15 +74,15 @@ Tensor equal_bins(const char* op, const Tensor& numbers, int64_t bins, std::opti
   if (low == high) low -= 0.5, high += 0.5;
   return linspace(low, high, bins + 1, {numbers.dtype(), numbers.device()});
 }
-Tensor checked_edges(const char* op, const Tensor& edges, const Tensor& numbers) {
+void check_edges(const char* op, const Tensor& edges, const Tensor& numbers) {
   check(edges.dtype() == numbers.dtype(), ErrorKind::DType, op, str("edges of ", name_of(numbers.dtype())),
         [&] { return std::string(name_of(edges.dtype())); });
   check(edges.rank() == 1 && edges.numel() > 0, ErrorKind::Shape, op, "edges of one dimension",
         [&] { return describe(edges); });
-  return clone(contiguous(detach(edges)));  // part of the result
 }
 
-// How many of the rows of `points` lie in each box between the edges: a bin has its lower edge, the last one both.
+// How many of the rows of `points` lie in each box between the edges: a bin has its lower edge, the last one both. Of
+// edges that do not ascend, what lies between the first and the last one is where a binary search finds it.
 Tensor count_points(const char* op, const Tensor& points, const TensorList& edges, const OptionalTensor& weight,
                     bool density) {
   const int64_t count = points.size(0);
@@ -94,9 +94,10 @@ Tensor count_points(const char* op, const Tensor& points, const TensorList& edge
   Dims bins;
   for (size_t d = 0; d < edges.size(); d++) {
     const int64_t n = edges[d].numel() - 1;
-    const Tensor x = contiguous(select(points, 1, int64_t(d))), last = select(edges[d], 0, -1);
-    const Tensor at = where(eq(x, last), n - 1, sub(searchsorted(edges[d], x, true), 1));
-    inside = logical_and(inside, logical_and(ge(at, 0), lt(at, n)));
+    const Tensor x = contiguous(select(points, 1, int64_t(d))), own = contiguous(edges[d]);
+    const Tensor at = minimum(sub(searchsorted(own, x, true), 1), Arg(n - 1));
+    const Tensor between = logical_and(ge(x, select(own, 0, 0)), le(x, select(own, 0, -1)));
+    inside = logical_and(inside, logical_and(between, ge(at, 0)));
     place = add(mul(place, n), at), bins.push_back(n);
   }
   int64_t all = 1;
@@ -132,8 +133,9 @@ PyObject* histogram(const Tensor& x, PyObject* bins, PyObject* range, const Opti
   const char* op = "histogram";
   check_histogram(op, x);
   const Tensor numbers = flat(x);
+  if (is_tensor(bins)) check_edges(op, unwrap(bins), numbers);
   const Tensor edges = is_tensor(bins)
-                           ? checked_edges(op, unwrap(bins), numbers)
+                           ? clone(contiguous(detach(unwrap(bins))))
                            : equal_bins(op, numbers, Convert<int64_t>::get(bins), range_of(op, range, 1, 0));
   return named_tuple(op, {"hist", "bin_edges"},
                      {count_points(op, reshape(numbers, {-1, 1}), {edges}, weight, density), edges});
@@ -154,7 +156,8 @@ TensorList histogram_of_points(const Tensor& x, PyObject* bins, PyObject* range,
                     : PyList_Check(bins) ? PyList_GET_ITEM(bins, d)
                                          : bins;
     const Tensor numbers = contiguous(select(points, 1, d));
-    edges.push_back(is_tensor(own) ? checked_edges(op, unwrap(own), numbers)
+    if (is_tensor(own)) check_edges(op, unwrap(own), numbers);
+    edges.push_back(is_tensor(own) ? detach(unwrap(own))  // not a copy, as PyTorch gives them back
                                    : equal_bins(op, numbers, Convert<int64_t>::get(own), range_of(op, range, dims, d)));
   }
   TensorList out = {count_points(op, points, edges, weight, density)};

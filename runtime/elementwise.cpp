@@ -163,7 +163,7 @@ Prepared prepare(ElementwiseOp op, const OpInfo& info, std::span<const Arg> in) 
   p.out_dtype = info.result == Result::boolean ? DType::Bool
                 : info.result == Result::real  ? real_type(p.dtype)
                                                : p.dtype;
-  if (op == ElementwiseOp::pow && !is_float(p.dtype) && !in[1].tensor && in[1].scalar.real < 0) [[unlikely]]
+  if (op == ElementwiseOp::pow && is_integer(p.dtype) && !in[1].tensor && in[1].scalar.real < 0) [[unlikely]]
     raise(ErrorKind::Runtime, info.name, "an exponent of zero or more for integers", str(in[1].scalar.integer),
           "Make the base floating-point.");
   if (p.far) [[unlikely]]

@@ -45,9 +45,38 @@ void check_castable(const char* op, DType result, DType out) {
     raise(ErrorKind::DType, op, str("a result that can be cast to ", name_of(out)), name_of(result));
 }
 
+// Ops that take what they compute only into an out= of its very dtype, where others convert it: those that PyTorch
+// computes there without promoting.
+void check_out_dtype(const char* op, DType result, DType out) {
+  // clang-format off
+  static constexpr std::string_view kExact[] = {
+      "gather", "take", "take_along_dim", "masked_select", "index_select", "nonzero", "complex", "polar",
+      "mm", "bmm", "matmul", "dot", "vdot", "mv", "inner", "tensordot", "linear", "addmm", "addmv", "addbmm", "baddbmm",
+      "max", "min", "amax", "amin", "argmax", "argmin", "aminmax", "all", "any", "norm", "cross", "renorm",
+      "sort", "msort", "topk", "kthvalue", "mode", "median", "nanmedian", "quantile", "nanquantile", "isin",
+      "searchsorted", "bucketize", "histc", "histogram", "cummax", "cummin", "logcumsumexp", "tril", "triu", "diag",
+      "index_add", "index_reduce", "scatter", "scatter_add", "scatter_reduce", "slice_scatter", "multinomial", "where",
+      "abs", "neg", "ceil", "floor", "round", "trunc", "frac", "frexp", "sign", "sgn", "signbit", "isposinf",
+      "isneginf", "conj_physical", "invert", "heaviside", "float_power", "softmax", "log_softmax", "softplus",
+      "log_sigmoid", "softshrink", "hardshrink", "gelu", "lu_unpack", "lu_solve", "ormqr", "qr", "svd",
+      "triangular_solve", "_linalg_det", "_linalg_slogdet", "_linalg_cholesky", "_linalg_cholesky_ex",
+      "_linalg_vecdot", "_linalg_eigh", "_linalg_eigvalsh", "_linalg_ldl_factor", "_linalg_ldl_factor_ex",
+      "_linalg_ldl_solve", "_linalg_matrix_power", "_linalg_norm", "_linalg_matrix_norm",
+      "_linalg_vector_norm", "_linalg_qr", "_linalg_lu", "_linalg_lu_factor", "_linalg_lu_factor_ex", "_linalg_lu_solve",
+      "_linalg_inv", "_linalg_inv_ex", "_linalg_solve", "_linalg_solve_ex", "_linalg_solve_triangular", "_linalg_svd",
+      "_linalg_svdvals"};
+  // clang-format on
+  const std::string_view name = op;
+  if (result == out || ((name == "all" || name == "any") && out == DType::U8)) return;
+  const bool exact =
+      name.ends_with("_copy") || std::find(std::begin(kExact), std::end(kExact), name) != std::end(kExact);
+  if (exact) raise(ErrorKind::DType, op, str("an out= of dtype ", name_of(result)), name_of(out));
+}
+
 void check_out(const char* op, const Tensor& out, const Dims& sizes, DType dtype, Device device) {
   if (grad_enabled() && out.requires_grad())
     raise(ErrorKind::Runtime, op, "out= with tensors that do not require grad", "one that does");
+  check_out_dtype(op, dtype, out.dtype());
   check_castable(op, dtype, out.dtype());
   if (out.device() != device) raise(ErrorKind::Runtime, op, "an out= on " + name_of(device), name_of(out.device()));
   if (out->inference) check_inplace(op, out);

@@ -110,6 +110,13 @@ Tensor randperm(int64_t n, Options o) {
   check(!is_complex(o.dtype), ErrorKind::NotImplemented, "randperm", "a real dtype",
         [&] { return std::string(name_of(o.dtype)); });
   check(n >= 0, ErrorKind::Shape, "randperm", "a number of zero or more", [&] { return str(n); });
+  const int64_t most = o.dtype == DType::F64 || o.dtype == DType::I64 || o.dtype == DType::BF16 ? n
+                       : o.dtype == DType::F32                                                  ? (1 << 24) + 1
+                       : o.dtype == DType::F16                                                  ? (1 << 11) + 1
+                       : o.dtype == DType::Bool ? 2
+                                                : int64_t(1) << (8 * item_size(o.dtype) - (o.dtype != DType::U8));
+  check(n <= most, ErrorKind::Runtime, "randperm", str("at most ", most, ", which ", name_of(o.dtype), " can hold"),
+        [&] { return str(n); });
   // Fisher and Yates, on the host: each step needs the one before.
   Tensor draws = empty({n}, {DType::F64, Device{}}), order = arange(int64_t(0), n, int64_t(1), DType::I64);
   run({.kind = RandomCall::Uniform, .a = 0, .b = 1}, draws);

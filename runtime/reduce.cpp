@@ -67,12 +67,19 @@ Value shared(const Value& x, const Value& y, const OptionalDims& dims) {
   const Tensor mask = to(chosen, x.tensor().dtype());
   return Value(div(mask, sum(mask, dims, true)));
 }
-// The product of all elements but each: by division where there is no zero.
+// The product of all elements but each: by division where there is no zero. A single zero among the others makes it 0,
+// but not its derivative by that zero; `other` is what one zero of them is.
 Value others(const Value& v, const OptionalDims& dims) {
   const Tensor& x = v.tensor();
   const Tensor zero = eq(x, 0), filled = where(zero, 1, x), product = prod(filled, dims, true);
-  const Tensor zeros = to(sum(zero, dims, true), x.dtype());
-  return Value(where(zero, where(eq(zeros, 1), product, 0), where(eq(zeros, 0), div(product, filled), 0)));
+  const Tensor zeros = to(sum(zero, dims, true), x.dtype()), rest = div(product, filled);
+  Tensor of_zero = where(eq(zeros, 1), product, 0), of_rest = where(eq(zeros, 0), rest, 0);
+  if (grad_enabled()) {
+    const Tensor own = where(zero, x, 0), other = sub(sum(own, dims, true), own);
+    of_zero = where(eq(zeros, 2), mul(product, other), of_zero);
+    of_rest = where(eq(zeros, 1), mul(rest, other), of_rest);
+  }
+  return Value(where(zero, of_zero, of_rest));
 }
 constexpr None none{};
 Tensor as_tensor(const Value& v) { return v.tensor(); }

@@ -65,10 +65,16 @@ Tensor sum_along(const Tensor& x, int dim, bool reverse) {
 
 // Of the i-th element: the sum over the products from i on, without it. Where x is zero it cannot be divided out: for
 // the first zero the product is formed again with 1 in its place, behind it every product has that zero as a factor.
+// Of the second zero that is 0, but not its derivative by the first one.
 Tensor cumprod_gradient(const Tensor& g, const Tensor& x, const Tensor& y, int dim) {
-  const Tensor zero = eq(x, 0), filled = where(zero, 1, x), first = logical_and(zero, eq(cumsum(zero, dim), 1));
-  const Tensor at_first = sum_along(mul(g, cumprod(where(first, 1, x), dim)), dim, true);
-  return where(zero, where(first, at_first, 0), div(sum_along(mul(g, y), dim, true), filled));
+  const Tensor zero = eq(x, 0), filled = where(zero, 1, x), order = cumsum(zero, dim);
+  auto without = [&](int64_t nth) {
+    const Tensor chosen = logical_and(zero, eq(order, nth));
+    return where(chosen, sum_along(mul(g, cumprod(where(chosen, 1, x), dim)), dim, true), 0);
+  };
+  Tensor at_zeros = without(1);
+  if (grad_enabled()) at_zeros = add(at_zeros, without(2));
+  return where(zero, at_zeros, div(sum_along(mul(g, y), dim, true), filled));
 }
 
 Tensor logsum_along(const Tensor& x, int dim, bool reverse);

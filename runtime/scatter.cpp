@@ -143,9 +143,15 @@ void product_gradients(const char* op, const Tensor& g, const Tensor& x, const T
   combine_selected(op, zeros_there, s, to(value_is_zero, DType::I64), IndexCall::Add);
   const Tensor zero_count = take_selected(op, zeros_there, s);
   const Tensor of_others = div(take_selected(op, total(masked_x, masked_values), s), masked_values);
-  // A zero among the others makes it zero; the value's own zero was left out of the product.
-  const Tensor alone = le(sub(zero_count, to(value_is_zero, DType::I64)), 0);
-  grads[1] = mul(take_selected(op, g, s), where(alone, of_others, 0));
+  // A zero among the others makes it zero, but not its derivative by it; the value's own was left out of the product.
+  const Tensor other_zeros = sub(zero_count, to(value_is_zero, DType::I64));
+  Tensor product = where(le(other_zeros, 0), of_others, 0);
+  if (grad_enabled()) {
+    const Tensor own = where(value_is_zero, values, 0), start_zero = where(own_is_zero, start, 0);
+    const Tensor all = reduce_selected(op, start_zero, s, own, "sum", include_self);
+    product = where(eq(other_zeros, 1), mul(of_others, sub(take_selected(op, all, s), own)), product);
+  }
+  grads[1] = mul(take_selected(op, g, s), product);
 }
 void extreme_gradients(const char* op, const Tensor& g, const Tensor& x, const Tensor& values, const Tensor& y,
                        const Selection& s, bool include_self, Grads& grads) {

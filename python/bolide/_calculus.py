@@ -212,9 +212,11 @@ def broadcast_shapes(*shapes: int | Sequence[int]) -> tuple[int, ...]:
     """
     sizes: list[int] = []
     for shape in shapes:
-        own = [shape] if isinstance(shape, int) else list(shape)
+        own = list(shape) if isinstance(shape, Sequence) else [shape]
         sizes = [1] * (len(own) - len(sizes)) + sizes
         for i in range(-len(own), 0):
+            if not isinstance(own[i], int):
+                raise _C.BolideError(f"[broadcast_shapes] expected ints, got {own[i]!r}.")
             if own[i] < 0:
                 raise _C.BolideError(f"[broadcast_shapes] expected sizes, got {own[i]}.")
             if own[i] != 1 and sizes[i] not in (1, own[i]):

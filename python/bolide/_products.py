@@ -15,8 +15,10 @@ from bolide._C import Tensor
 _LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 
 
-def into(out: Tensor | None, result: Tensor) -> Tensor:
-    """The result, in ``out`` where there is one."""
+def into(out: Tensor | None, result: Tensor, exact: str = "") -> Tensor:
+    """The result, in ``out`` where there is one. exact: the op's name, if ``out`` has to have the result's dtype."""
+    if exact and out is not None and out.dtype != result.dtype:
+        raise _C.DTypeError(f"[{exact}] expected an out= of dtype {result.dtype}, got {out.dtype}.")
     return result if out is None else _C.clone(result, out=out)  # type: ignore[call-arg]
 
 
@@ -45,6 +47,8 @@ def einsum(*args: Any) -> Tensor:
     """
     if len(args) < 2:
         raise ValueError(f"[einsum] expected an equation and operands, got {len(args)} arguments.")
+    if not isinstance(args[0], str | Tensor):
+        raise TypeError(f"[einsum] expected an equation or a Tensor, got {type(args[0]).__name__}.")
     if not isinstance(args[0], str):
         operands, sublists = args[: len(args) // 2 * 2 : 2], args[1::2]
         equation = ",".join(_subscripts(s) for s in sublists[: len(operands)])
@@ -136,12 +140,14 @@ def multi_dot(tensors: Sequence[Tensor], *, out: Tensor | None = None) -> Tensor
 
     result = product(0, len(matrices) - 1)
     shape = [*([] if row else [result.shape[0]]), *([] if column else [result.shape[1]])]
-    result = result.reshape(shape)
-    return into(out, result)
+    return into(out, result.reshape(shape), "linalg.multi_dot")
 
 
 def chain_matmul(*matrices: Tensor, out: Tensor | None = None) -> Tensor:
     """The product of matrices in the cheapest order. Reference: torch.chain_matmul."""
+    for m in matrices:
+        if m.ndim != 2:
+            raise _C.ShapeError(f"[chain_matmul] expected matrices, got {m.ndim} dimensions.")
     if len(matrices) != 1:
         return multi_dot(matrices, out=out)
     return into(out, matrices[0])

@@ -105,7 +105,7 @@ LeastSquares = namedtuple("LeastSquares", ["solution", "residuals", "rank", "sin
 
 def cross(input: Tensor, other: Tensor, *, dim: int = -1, out: Tensor | None = None) -> Tensor:
     """The cross product of vectors of three along dim. Reference: torch.linalg.cross."""
-    return into(out, _C.cross(input, other, dim))
+    return into(out, _C.cross(input, other, dim), "linalg.cross")
 
 
 def diagonal(A: Tensor, *, offset: int = 0, dim1: int = -2, dim2: int = -1) -> Tensor:

@@ -331,3 +331,161 @@ def test_channels_last():
     grown = x.clone().requires_grad_()
     grown.contiguous(memory_format=bolide.channels_last).sum().backward()
     assert grown.grad.shape == x.shape
+
+
+# ---- reference inputs, gradients of gradients, PyTorch's test files ---------------------------------
+
+
+def test_one_bound_of_bool_and_in_place_with_a_gradient():
+    mask = numbers(True, False, dtype=bolide.bool)
+    yes = bolide.tensor(True, **ON)
+    assert bolide.clamp_min(mask, yes).dtype is bolide.bool
+    assert mask.clamp_min(yes).tolist() == [True, True]
+    assert mask.clone().clamp_max_(~yes).tolist() == [False, False]
+    x, low, high = numbers(1.0, 5.0, grad=True), numbers(3.0, 4.0, grad=True), numbers(2.0, 9.0)
+    y = x.clone().clamp_min_(low).clamp_max_(high)
+    assert y.tolist() == [2, 5]
+    x.clone().clamp_min_(low).sum().backward()
+    assert x.grad.tolist() == [0, 1] and low.grad.tolist() == [1, 0]
+
+
+def test_numbers_alone_for_the_ops_that_take_them():
+    sums = bolide.add(2, 3.5), bolide.add(True, False), bolide.add(2, True, alpha=3)
+    assert [s.item() for s in sums] == [5.5, True, 5]
+    assert [s.dtype for s in sums] == [bolide.float32, bolide.bool, bolide.int64]
+    assert bolide.mul(2, 1j).dtype is bolide.complex64 and bolide.sub(2, 1).item() == 1
+    assert bolide.div(7, 2).item() == 3.5 and bolide.floor_divide(-7.0, 2).item() == -4
+    assert bolide.div(-7, 2, rounding_mode="trunc").item() == -3
+    assert bolide.div(-7, 2, rounding_mode="floor").item() == -4
+    for call in (bolide.maximum, bolide.atan2):
+        with pytest.raises(TypeError, match="expected input: Tensor"):
+            call(2, 3.5)
+
+
+def test_complex_numbers_to_negative_powers():
+    x = numbers(1j, 2.0, dtype=bolide.complex64)
+    near(x**-1, -1j, 0.5)
+    near(x**-2.0, -1, 0.25)
+    near(bolide.float_power(x, -1), -1j, 0.5)
+    with pytest.raises(RuntimeError, match="zero or more for integers, got -1"):
+        numbers(2, 3, dtype=bolide.int64) ** -1
+
+
+def test_second_derivatives_of_products_with_zeros():
+    # prod: 2 x 0 x 3 and, with two zeros, 0 x 5 x 0.
+    for values, first, second in (
+        ((2.0, 0.0, 3.0), [0, 6, 0], [3, 0, 2]),
+        ((0.0, 5.0, 0.0), [0, 0, 0], [0, 0, 5]),
+    ):
+        x = numbers(*values, grad=True)
+        (gradient,) = bolide.autograd.grad(x.prod(), x, create_graph=True)
+        assert gradient.tolist() == first
+        place = 1 if values[1] == 0 else 0
+        (again,) = bolide.autograd.grad(gradient[place], x)
+        assert again.tolist() == second
+    # cumprod of 2, 0, 3, 0: the derivative of its last by the second zero is 0, that by the first of this 6.
+    x = numbers(2.0, 0.0, 3.0, 0.0, grad=True)
+    (gradient,) = bolide.autograd.grad(x.cumprod(0)[3], x, create_graph=True)
+    assert gradient.tolist() == [0, 0, 0, 0]
+    (again,) = bolide.autograd.grad(gradient[3], x)
+    assert again.tolist() == [0, 6, 0, 0]
+
+
+@pytest.mark.parametrize("include_self", [True, False])
+def test_second_derivatives_of_scattered_products_with_zeros(include_self):
+    x, values = numbers(2.0, 0.0, grad=True), numbers(3.0, 0.0, 5.0, grad=True)
+    places = bolide.tensor([0, 0, 1], **ON)
+    y = x.scatter_reduce(0, places, values, "prod", include_self=include_self)
+    kept = 2 if include_self else 1
+    assert y.tolist() == [0, 0 if include_self else 5]
+    own, of_values = bolide.autograd.grad(y.sum(), (x, values), create_graph=True)
+    assert own.tolist() == ([0, 5] if include_self else [0, 0])
+    assert of_values.tolist() == [0, 3 * kept, 0 if include_self else 1]
+    seconds = bolide.autograd.grad(of_values.sum(), (x, values), allow_unused=True)
+    assert seconds[1].tolist() == [kept, kept, 0]
+    if include_self:
+        assert seconds[0].tolist() == [3, 1]
+
+
+def test_the_gradient_of_a_quotient_rounded_to_zero_is_zero():
+    a, b = numbers(1.0, 0.0, 7.0, grad=True), numbers(0.0, 0.0, 2.0, grad=True)
+    y = bolide.div(a, b, rounding_mode="trunc")
+    assert y.tolist()[0] == math.inf and math.isnan(y.tolist()[1]) and y.tolist()[2] == 3
+    y.sum().backward()
+    assert a.grad.tolist() == b.grad.tolist() == [0, 0, 0]
+
+
+WRONG_OUT = {
+    "neg": lambda x, out: bolide.neg(x, out=out),
+    "all": lambda x, out: bolide.all(x, 0, out=out),
+    "isposinf": lambda x, out: bolide.isposinf(x, out=out),
+    "cross": lambda x, out: bolide.linalg.cross(x, x, out=out),
+    "cumsum": lambda x, out: bolide.cumsum(x, 0, dtype=bolide.float32, out=out),
+    "sum": lambda x, out: bolide.sum(x, 0, dtype=bolide.float32, out=out),
+    "zeros": lambda x, out: bolide.zeros(3, dtype=bolide.float32, out=out),
+    "expand_copy": lambda x, out: bolide.expand_copy(x, (3, 3), out=out),
+    "msort": lambda x, out: bolide.msort(x, out=out),
+    "det": lambda x, out: bolide.linalg.det(x, out=out),
+    "multi_dot": lambda x, out: bolide.linalg.multi_dot([x, x], out=out),
+}
+
+
+@ON_CPU
+@pytest.mark.parametrize("call", WRONG_OUT.values(), ids=WRONG_OUT)
+def test_an_out_of_another_dtype_is_refused_where_pytorch_refuses_it(call):
+    x, out = bolide.eye(3), bolide.zeros(0, dtype=bolide.float64)
+    with pytest.raises(RuntimeError, match="float64"):
+        call(x, out)
+    assert out.shape == (0,)
+
+
+def test_an_out_of_another_dtype_where_it_is_converted():
+    x = numbers(4.0, 9.0, dtype=bolide.float32)
+    assert bolide.sqrt(x, out=numbers(0.0, 0.0)).tolist() == [2, 3]
+    assert bolide.sum(x, 0, out=numbers(0.0)[0]).item() == 13
+    bytes_ = bolide.zeros((), dtype=bolide.uint8, **ON)
+    assert bolide.all(x, out=bytes_).item() == 1
+
+
+def test_a_list_of_keys_is_a_tuple_of_keys():
+    x = bolide.arange(24, **ON).reshape(2, 3, 4)
+    assert bolide.equal(x[[slice(None), 1]], x[:, 1])
+    assert bolide.equal(x[[..., 1]], x[..., 1])
+    assert x[[None, 1]].shape == (1, 3, 4)
+    assert bolide.equal(x[[[0, 1], [1, 2]]], x[[0, 1], [1, 2]])
+    assert bolide.equal(x[[1, 0]], x.flip(0))
+    x[[slice(None), slice(0, 2)]] = 0
+    assert x.sum().item() == 8 + 9 + 10 + 11 + 20 + 21 + 22 + 23
+
+
+def test_permutations_that_the_dtype_cannot_hold():
+    assert sorted(bolide.randperm(128, dtype=bolide.int8, **ON).tolist()) == list(range(128))
+    for n, dtype in ((129, bolide.int8), (257, bolide.uint8), (2050, bolide.float16)):
+        with pytest.raises(RuntimeError, match=f"at most {n - 1}.*got {n}"):
+            bolide.randperm(n, dtype=dtype, **ON)
+
+
+@ON_CPU
+def test_histograms_of_points_with_edges_that_do_not_ascend():
+    points = bolide.tensor([[0.0, 0.5], [1.0, 0.5], [2.0, 0.5], [3.0, 0.5], [math.nan, 0.5]])
+    edges = bolide.tensor([0.0, 1.0, 1.0, 2.0]), bolide.tensor([0.0, 1.0])
+    found = bolide.histogramdd(points, edges)
+    assert found.hist.tolist() == [[1], [0], [2]]
+    assert all(a.data_ptr() == b.data_ptr() for a, b in zip(found.bin_edges, edges, strict=True))
+    descending = bolide.histogramdd(points, (edges[0].flip(0), edges[1]))
+    assert descending.hist.sum().item() == 0
+    equal = bolide.histogramdd(points, (bolide.ones(3), edges[1]))
+    assert equal.hist.tolist() == [[0], [1]]
+    assert bolide.histogram(points[:, 0], edges[0]).hist.tolist() == [1, 0, 2]
+
+
+def test_errors_of_pytorchs_types():
+    for call in (
+        lambda: bolide.broadcast_shapes((2, 3), 1.5),
+        lambda: bolide.chain_matmul(bolide.ones(3)),
+        lambda: bolide.chain_matmul(bolide.ones(3, 3), bolide.ones(3)),
+    ):
+        with pytest.raises(RuntimeError):
+            call()
+    with pytest.raises(TypeError, match="an equation or a Tensor, got int"):
+        bolide.einsum(1, [bolide.ones(2)])
