@@ -41,6 +41,13 @@ _LAZY = {
     **dict.fromkeys(("istft", "stft"), "bolide._spectrogram"),
     **dict.fromkeys(
         (
+            *("binomial", "celu_", "get_device", "rrelu", "rrelu_", "segment_reduce", "selu_"),
+            *("set_flush_denormal", "threshold_"),
+        ),
+        "bolide._seldom",
+    ),
+    **dict.fromkeys(
+        (
             *("are_deterministic_algorithms_enabled", "empty_permuted", "from_file"),
             *("get_default_device", "get_deterministic_debug_mode", "get_float32_matmul_precision"),
             *("is_autocast_enabled", "is_deterministic_algorithms_warn_only_enabled"),
