@@ -33,12 +33,9 @@ PLACES = {
     "kthvalue": (1, False),
     "mode": (0, False),
 }
-VECTORS = {
-    "linalg.eig",
-    "linalg.eigh",
-    "linalg.svd",
-    "svd",
-}  # by op: which are defined up to a phase
+VECTORS = set(
+    "linalg.eig linalg.eigh linalg.svd svd svd_lowrank pca_lowrank".split()
+)  # up to a phase
 HERMITIAN = {
     "cholesky",
     "linalg.cholesky",
@@ -155,7 +152,7 @@ def _turned(a, b):
 
 def _columns(name: str, results: list) -> list:
     """Of a decomposition: values, then vectors as columns, and what the free ones among them span."""
-    if name not in ("svd", "linalg.svd") or len(results) < 3:
+    if ("svd" not in name and "pca" not in name) or len(results) < 3:
         return results
     u, s, v = results
     v = v.mH if name == "linalg.svd" else v
@@ -283,9 +280,11 @@ def sharing(expected, got, pairs, what: str) -> str | None:
 # ---- gradients -----------------------------------------------------------------------------------
 
 
-def _seeds(tensors, seed: int):
+def _seeds(tensors, seed: int, hermitian: bool = False):
     generator = torch.Generator().manual_seed(seed)
     made = [torch.randn(t.shape, dtype=t.dtype, generator=generator) for t in tensors]
+    if hermitian:
+        made = [t + t.mH for t in made]
     return made, [bolide.from_dlpack(t.clone()) for t in made]
 
 
@@ -325,7 +324,7 @@ def gradients(call, expected, got, pairs, what: str, second: bool) -> str | None
     again = [(a, b) for a, b in zip(one, two, strict=True) if a is not None and a.requires_grad]
     if bad or not second or not again:
         return bad
-    seeds, seeds_ours = _seeds([a for a, _ in again], 1)
+    seeds, seeds_ours = _seeds([a for a, _ in again], 1, call[0] in HERMITIAN)
     options = {"allow_unused": True}
     try:
         one = torch.autograd.grad([a for a, _ in again], inputs, seeds, **options)

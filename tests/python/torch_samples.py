@@ -2,12 +2,12 @@
 
     PYTHONPATH=build/python python tests/python/torch_samples.py                  # all ops; needs torch, expecttest
     PYTHONPATH=build/python python tests/python/torch_samples.py --ops sort topk --second
-    PYTHONPATH=build/python python tests/python/torch_samples.py --output docs/torch_samples.md
+    PYTHONPATH=build/python python tests/python/torch_samples.py --output docs/torch_samples.md  # writes its part of it
 
 PyTorch tests its ops on samples that `torch.testing._internal` makes: shapes, layouts, arguments and wrong calls, for each
 dtype. The same calls are made to bolide as function, method, in place and with `out=`, and the value, dtype, shape, sharing
 of memory, gradient and type of error are compared (torch_compare.py). What differs on purpose stands in torch_accepted.py,
-with its reason; an entry that no call shows any more fails a run of all ops.
+with its reason; an entry that no call shows any more fails a run of all ops with `--second`.
 
 This is no test of pytest: torch's module is private, changes between releases, and continuous integration has no torch.
 """
@@ -317,29 +317,41 @@ class Report:
             self.lines.append(shown[:420].replace("\n", " "))
             print(self.lines[-1], flush=True)
 
-    def page(self) -> str:
+    def part(self) -> str:
         differing = self.remaining + sum(self.accepted.values())
         rows = [f"| {reason} | {count} |" for reason, count in self.accepted.most_common()]
-        left = [f"- `{line[:200]}`" for line in self.lines] or ["None."]
+        left = [f"- `{line[:200]}`" for line in self.lines] or ["Nothing."]
+        version = torch.__version__.split("+")[0]
+        counts = (
+            f"{self.calls - differing} agree, {differing - self.remaining} differ on purpose, "
+            f"{self.remaining} remain."
+        )
         return "\n".join(
             [
-                "# bolide beside PyTorch's own samples",
-                "",
-                "Written by `tests/python/torch_samples.py`, whose header says what is compared.",
-                "",
-                f"PyTorch {torch.__version__.split('+')[0]}: {self.ops} of its op entries exist in bolide, with {self.calls} calls.",
-                f"{self.calls - differing} agree, {differing - self.remaining} differ on purpose, {self.remaining} remain.",
-                "",
-                "| Differs on purpose | Calls |",
-                "|---|---|",
-                *rows,
-                "",
-                "## Remaining",
-                "",
-                *left,
-                "",
+                f"PyTorch {version}: {self.ops} of its op entries exist in bolide, with {self.calls} calls.",
+                counts,
+                *["", "| Differs on purpose | Calls |", "|---|---|", *rows],
+                *["", "Remaining:", "", *left, ""],
             ]
         )
+
+
+PAGE = """# bolide beside PyTorch's own samples
+
+Written by `tests/python/torch_samples.py`, whose header says what is compared; a run writes its part.
+"""
+PARTS = ("Samples", "Samples, with gradients of gradients", "Reference inputs")
+
+
+def write_part(path: Path, title: str, text: str):
+    """The page with this part of it written anew."""
+    known = dict.fromkeys(PARTS, "Not run.\n")
+    if path.exists():
+        for part in path.read_text().split("\n## ")[1:]:
+            heading, _, body = part.partition("\n\n")
+            known[heading] = body
+    known[title] = text
+    path.write_text("\n".join([PAGE, *(f"## {t}\n\n{known[t]}" for t in PARTS)]))
 
 
 def chosen_ops(patterns) -> tuple[list, set]:
@@ -371,8 +383,10 @@ def main() -> int:
     )
     print("absent:", " ".join(sorted(absent | report.absent)))
     if options.output:
-        options.output.write_text(report.page())
-    stale = [e for e in torch_accepted.ACCEPTED if not e.seen] if options.ops == ["*"] else []
+        title = PARTS[2 if options.reference else int(options.second)]
+        write_part(options.output, title, report.part())
+    every = options.ops == ["*"] and options.second and not options.reference
+    stale = [e for e in torch_accepted.ACCEPTED if not e.seen and not e.rare] if every else []
     for entry in stale:
         print("accepted, but not seen:", entry.ops, entry.kind, entry.text)
     return int(bool(report.remaining or stale))
