@@ -22,12 +22,11 @@ class Keys {
 
  private:
   static constexpr size_t kFew = 4;
-  // A short list with a key that is no number in it is a tuple of keys, as in PyTorch.
+  // A list with a slice, None or Ellipsis in it is a tuple of keys, as in PyTorch; any other is a tensor of indices.
   static bool means_tuple(PyObject* list) {
-    if (PyList_GET_SIZE(list) >= 32) return false;
     for (Py_ssize_t i = 0; i < PyList_GET_SIZE(list); i++) {
       PyObject* o = PyList_GET_ITEM(list, i);
-      if (is_tensor(o) || PySequence_Check(o) || PySlice_Check(o) || o == Py_Ellipsis || o == Py_None) return true;
+      if (PySlice_Check(o) || o == Py_Ellipsis || o == Py_None) return true;
     }
     return false;
   }

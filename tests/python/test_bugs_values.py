@@ -432,8 +432,10 @@ def test_bitwise_not_of_bool_is_the_other_one():
     x = tensor([True, False, True])
     assert bolide.bitwise_not(x).tolist() == (~x).tolist() == [False, True, False]
     assert x.bitwise_not_() is x and x.tolist() == [False, True, False]
-    out = tensor([0, 0, 0], "uint8")
-    assert bolide.bitwise_not(x, out=out).tolist() == [1, 0, 1]
+    out = tensor([False, False, False])
+    assert bolide.bitwise_not(x, out=out).tolist() == [True, False, True]
+    with pytest.raises(bolide.DTypeError, match="an out= of dtype bool, got uint8"):
+        bolide.bitwise_not(x, out=tensor([0, 0, 0], "uint8"))
 
 
 def test_diff_of_bool_and_with_more_at_its_ends():
@@ -463,7 +465,7 @@ def test_what_is_created_into_out_has_its_dtype():
     out = bolide.empty(3, dtype=bolide.int64, device=DEVICE)
     assert bolide.linspace(0, 4, 3, out=out) is out and out.tolist() == [0, 2, 4]
     assert bolide.full((3,), 7, out=out).tolist() == [7, 7, 7]
-    with pytest.raises(bolide.DTypeError, match=r"\[full\] expected a result that can be cast"):
+    with pytest.raises(bolide.DTypeError, match=r"\[full\] expected an out= of the dtype"):
         bolide.full((3,), 2.5, dtype=bolide.float32, out=out)
     wide = bolide.empty(5, dtype=bolide.float64, device="cpu")
     bolide.manual_seed(3)
