@@ -4,6 +4,7 @@
 #include <pybind11/eval.h>
 
 #include "runtime/autograd.h"
+#include "runtime/out.h"
 
 namespace bolide::python {
 

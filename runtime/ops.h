@@ -143,7 +143,6 @@ BOLIDE_API void copy_values(const Tensor& to, const Tensor& from);
 
 // ---- results in given tensors (out.cpp) ----------------------------------------------------------------------
 // out= of an op: raises unless dtype and device fit and nothing wants a gradient; resizes where sizes differ.
-BOLIDE_API void check_out_dtype(const char* op, DType result, DType out);
 BOLIDE_API void check_out(const char* op, const Tensor& out, const Dims& sizes, DType dtype, Device device);
 // Raises where a result of this dtype may not be cast to that of the output.
 BOLIDE_API void check_castable(const char* op, DType result, DType out);

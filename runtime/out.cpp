@@ -3,6 +3,7 @@
 
 #include "runtime/autograd.h"
 #include "runtime/ops.h"
+#include "runtime/out.h"
 
 namespace bolide {
 namespace {
