@@ -356,21 +356,6 @@ ACCEPTED = (
         ),
     ),
     Accepted(
-        "graph of a factor",
-        "alpha and value are products of their own, freed as such; PyTorch keeps them with the sum",
-        (
-            "t0 = make((3, 4), 'float32', 2, grad=True)",
-            "t1 = lib.sub(t0, t0, alpha=0.5)",
-            "(t1 * make((3, 4), 'float64', 7)).sum().backward()",
-            "t2 = lib.autograd.grad((t1 * make((3, 4), 'float64', 2)).sum(), t0)[0]",
-        ),
-        when=lambda pair, line, difference, wanted, got: (
-            wanted is None
-            and "of MulBackward0) were freed" in str(got)
-            and re.search("alpha=|value=", pair.text())
-        ),
-    ),
-    Accepted(
         "rounding of a gradient",
         "a sum of terms that cancel, as large as another gradient: as near to the one in float64 as they allow",
         (
