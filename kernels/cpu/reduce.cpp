@@ -168,13 +168,18 @@ class Reducer {
     const int last = l_.reduced_rank - 1;
     return !load_ && l_.strides[last] == 1 && (last == 0 || l_.shape[last] >= kLongRun);
   }
+  // The result of n bools of which so many are true, for reductions that need not know which; else -1.
+  T of_count(int32_t count, int64_t n) const {
+    if (loops_.is_sum) return T(count);
+    return call_.op == ReductionOp::any ? count > 0 : call_.op == ReductionOp::all ? count == n : -1;
+  }
   T row(int64_t base, int64_t begin, int64_t n, T shift) const {
     if (in_place())
       return tree(begin, n, kBlock, [&](int64_t first, int64_t count) { return runs(base, first, count, shift); });
-    if constexpr (std::is_same_v<T, int64_t>)
-      if (loops_.is_sum && call_.in.dtype == DType::Bool && l_.reduced_rank == 1 && l_.strides[0] == 1)
-        return tree(begin, n, kBlock, [&](int64_t first, int64_t count) -> T {
-          return count_true(static_cast<const uint8_t*>(at(base + first)), count);
+    if constexpr (std::is_integral_v<T>)
+      if (call_.in.dtype == DType::Bool && l_.reduced_rank == 1 && l_.strides[0] == 1 && of_count(0, 0) >= 0)
+        return tree(begin, n, kBlock, [&](int64_t first, int64_t count) {
+          return of_count(count_true(static_cast<const uint8_t*>(at(base + first)), count), count);
         });
     T room[kBlock];
     return tree(begin, n, kBlock, [&](int64_t first, int64_t count) {
