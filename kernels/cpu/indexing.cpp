@@ -47,38 +47,44 @@ struct Key {
   }
 };
 
-// Adds what indices stand for to offsets, or only looks at them. Below 0: an index is wrong.
-template <bool kAdds>
-int64_t follow(const int64_t* indices, int64_t n, int64_t size, int64_t wrap, int64_t stride, int64_t* offsets) {
+// What indices stand for: only looked at, added to offsets, or stored as them, counted from base + i * step. Below 0: an
+// index is wrong.
+enum class Follow { look, add, set };
+template <Follow how>
+int64_t follow(const Key& key, const int64_t* indices, int64_t n, int64_t* offsets, int64_t base = 0,
+               int64_t step = 0) {
+  const int64_t size = key.size, wrap = key.wrap, stride = key.stride;
   int64_t wrong = 0;
   for (int64_t i = 0; i < n; i++) {
     const int64_t at = indices[i] + (indices[i] >> 63 & wrap);
     wrong |= at | (size - 1 - at);  // the sign of either: below 0, or size and above
-    if constexpr (kAdds) offsets[i] += at * stride;
+    if constexpr (how == Follow::add) offsets[i] += at * stride;
+    if constexpr (how == Follow::set) offsets[i] = base + i * step + at * stride;
   }
   return wrong;
 }
 
-// Where the elements lie that the indices count from.
-void fill_bases(const IndexOffsetsCall& call, int64_t first, int64_t n, int64_t* offsets) {
-  if (!call.base_strides) return void(std::fill_n(offsets, n, 0));
-  const Collapsed<1> bases(call.rank, call.shape, {call.base_strides});
-  const int64_t step = bases.strides[0][bases.rank - 1];
-  for_each_run(bases.rank, bases.shape, bases.strides[0], first, n, [&](int64_t offset, int64_t length, int64_t done) {
-    for (int64_t i = 0; i < length; i++) offsets[done + i] = offset + i * step;
-  });
-}
-
-// The offsets of elements [first, first + n), up to kBlock of them (null: not wanted); are all indices right?
+// The offsets of elements [first, first + n), up to kBlock of them (null: not wanted); are all indices right? The first
+// key's count from where the elements lie.
 bool find_block(const IndexOffsetsCall& call, int64_t first, int64_t n, int64_t* offsets) {
   int64_t wrong = 0;
-  if (offsets) fill_bases(call, first, n, offsets);
   for (int k = 0; k < call.keys; k++) {
     const Key key(call, k);
-    const auto run = offsets ? follow<true> : follow<false>;
-    key.read(first, n, [&](const int64_t* indices, int64_t length, int64_t done) {
-      wrong |= run(indices, length, key.size, key.wrap, key.stride, offsets ? offsets + done : nullptr);
-    });
+    auto read = [&](auto how, int64_t from, int64_t count, int64_t base, int64_t step) {
+      key.read(first + from, count, [&](const int64_t* indices, int64_t length, int64_t done) {
+        wrong |= follow<how()>(key, indices, length, offsets + from + done, base + done * step, step);
+      });
+    };
+    constexpr std::integral_constant<Follow, Follow::set> set;
+    if (!offsets) read(std::integral_constant<Follow, Follow::look>(), 0, n, 0, 0);
+    else if (k > 0) read(std::integral_constant<Follow, Follow::add>(), 0, n, 0, 0);
+    else if (!call.base_strides) read(set, 0, n, 0, 0);
+    else {
+      const Collapsed<1> bases(call.rank, call.shape, {call.base_strides});
+      const int64_t step = bases.strides[0][bases.rank - 1];
+      for_each_run(bases.rank, bases.shape, bases.strides[0], first, n,
+                   [&](int64_t base, int64_t length, int64_t done) { read(set, done, length, base, step); });
+    }
   }
   return wrong >= 0;
 }
@@ -139,6 +145,7 @@ void move_run(char* places, int64_t stride, char* numbers, int64_t n) {
 template <IndexCall::Mode mode, class T>
 void move_elements(char* places, const int64_t* offsets, char* numbers, int64_t n) {
   T *array = reinterpret_cast<T*>(places), *values = reinterpret_cast<T*>(numbers);
+#pragma GCC unroll 4
   for (int64_t i = 0; i < n; i++) move<mode>(array[offsets[i]], values[i]);
 }
 struct Moves {
@@ -193,8 +200,9 @@ void move_all(const IndexCall& call, const Moves& moves) {
   if (call.mode != IndexCall::Take) {
     const int64_t part = call.count / call.parts;
     rows = part * std::max<int64_t>(1, kChunk / (part * n));
-    // Whole cache lines, that no two threads write; long enough that a row of values is read from one page.
-    piece = call.parts > 1 || n * call.count < kChunk ? n : std::min(n, std::max<int64_t>(n / 16, 256) / 64 * 64);
+    // A stretch for each thread, of whole cache lines, which no two threads write: reading is fastest in long rows.
+    const int64_t stretch = std::max<int64_t>(n / thread_count() + 63, 256) / 64 * 64;
+    piece = call.parts > 1 || n * call.count < kChunk ? n : std::min(n, stretch);
   } else if (rank == 1 && stride != 1 && n > 16) {  // columns: 16 rows of the array, that stay in the cache
     piece = 16, rows = kChunk / piece;
   }
