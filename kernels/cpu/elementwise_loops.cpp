@@ -172,9 +172,8 @@ template <class F, int... s>
 BOLIDE_FN void run(const void* const* in, void* out, int64_t n, std::integer_sequence<int, s...> slots) {
   using Result = decltype(F::call(load<F::template kReads<s>>(nullptr)...));
   using Out = typename OutOf<Result>::type;
-  if (n == 0) return;
   const T* p[] = {static_cast<const T*>(in[s])...};
-  const T constants[] = {F::template kReads<s> && F::template kConstant<s> ? *p[s] : T(0)...};
+  const T constants[] = {F::template kReads<s> && F::template kConstant<s> && n > 0 ? *p[s] : T(0)...};
   Out* q = static_cast<Out*>(out);
   int64_t i = 0, left = 0;
   for (; i + kStep <= n; i += kStep) step<F, kStep>(p, constants, q, i, slots);
