@@ -359,7 +359,7 @@ ACCEPTED = (
         "rounding of a gradient",
         "a sum of terms that cancel, as large as another gradient: as near to the one in float64 as they allow",
         (
-            "t0 = make((3, 3, 2), 'float32', 14, grad=True)",
+            "t0 = make((3, 3, 2), 'float32', 13, grad=True)",
             "t1 = make((), 'float32', 17, grad=True)",
             "t2 = t0 - t1",
             "t3 = t1 / t2",
