@@ -101,7 +101,15 @@ Tensor addr(const Tensor& x, const Tensor& a, const Tensor& b, const Scalar& bet
   if (is_bool(x) && is_bool(a) && is_bool(b))
     return to(sum_of("addr", to(x, DType::I64), to(outer(a, b), DType::I64), beta.real != 0, alpha.real != 0),
               DType::Bool);
-  return sum_of("addr", x, outer(a, b), beta, alpha);
+  const Tensor product = outer(a, b);
+  const DType dtype = promote(x.dtype(), product.dtype());
+  for (const Scalar& factor : {beta, alpha})
+    check(factor.kind <= (is_complex(dtype)          ? Scalar::Complex
+                          : is_differentiable(dtype) ? Scalar::Float
+                                                     : Scalar::Int),
+          ErrorKind::Runtime, "addr", str("beta and alpha that ", name_of(dtype), " has"),
+          [&] { return factor.kind == Scalar::Complex ? std::string("a complex one") : str(factor.real); });
+  return sum_of("addr", x, product, beta, alpha);
 }
 
 Tensor einsum_of(std::string_view equation, const TensorList& operands) { return einsum(equation, operands); }

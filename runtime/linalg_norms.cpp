@@ -126,8 +126,11 @@ Tensor cond(const Tensor& a, const NormOrder& order) {
   }
   const Dims dims{-2, -1};
   const TensorList found = inverse(op, a);
-  const Tensor product = mul(matrix_norm(op, a, order, dims, false), matrix_norm(op, found[0], order, dims, false));
-  return where(ne(found[1], 0), INFINITY, product);
+  const Tensor singular = ne(found[1], 0);
+  const Tensor inverted =
+      where(unsqueeze(unsqueeze(singular, -1), -1), 0, found[0]);  // not every norm is one of infinities
+  const Tensor product = mul(matrix_norm(op, a, order, dims, false), matrix_norm(op, inverted, order, dims, false));
+  return where(singular, INFINITY, product);
 }
 
 // ---- distances -----------------------------------------------------------------------------------------------

@@ -89,7 +89,7 @@ ValuesIndices topk(const Tensor& x, int64_t k, int64_t dim, bool largest) {
 }
 ValuesIndices kthvalue(const Tensor& x, int64_t k, int64_t dim, bool keepdim) {
   const int d = wrap_dim("kthvalue", dim, x.rank());
-  const int64_t size = size_along(x, d);
+  const int64_t size = size_not_empty("kthvalue", x, d);
   check(k >= 1 && k <= size, ErrorKind::Runtime, "kthvalue", str("k in [1, ", size, "]"), [&] { return str(k); });
   return pick(x, d, rank_rows("kthvalue", x, d, k, false, true).indices, place(0, x), keepdim);
 }

@@ -151,6 +151,20 @@ def test_what_takes_bool():
     assert outer.tolist() == [[True, False], [False, False]]
 
 
+def test_addr_takes_factors_that_its_dtype_has():
+    x, ones = bolide.zeros(2, 2, dtype=bolide.int64, **ON), bolide.ones(2, dtype=bolide.int64, **ON)
+    assert bolide.addr(x, ones, ones, beta=2, alpha=3).tolist() == [[3, 3], [3, 3]]
+    for factors in ({"beta": 0.5}, {"alpha": 1.5}, {"alpha": 1j}):
+        with pytest.raises(RuntimeError, match="int64"):
+            bolide.addr(x, ones, ones, **factors)
+    with pytest.raises(RuntimeError, match="complex"):
+        bolide.addr(x.float(), ones.float(), ones.float(), alpha=1j)
+    assert bolide.addr(x.float(), ones, ones, beta=0.5, alpha=1.5).tolist() == [
+        [1.5, 1.5],
+        [1.5, 1.5],
+    ]
+
+
 def test_conjugates_of_real_tensors_are_themselves():
     x = numbers(1.0)
     assert x.conj_physical() is x and bolide.conj_physical(x) is x

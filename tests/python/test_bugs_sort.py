@@ -118,3 +118,9 @@ def test_a12_sizes_that_depend_on_values_are_checked():
     with pytest.raises(RuntimeError, match="zero or more"):
         bolide.repeat_interleave(bolide.tensor([1, -1]))
     assert bolide.bincount(bolide.tensor([2, 0, 2])).tolist() == [1, 0, 2]
+
+
+def test_kthvalue_of_nothing_is_an_index_error():
+    for x, dim in ((bolide.zeros(0), 0), (bolide.zeros(2, 0), 1)):
+        with pytest.raises(IndexError, match="kthvalue"):
+            x.kthvalue(1, dim)

@@ -208,6 +208,7 @@ def test_singular_matrices():
     sign, logarithm = linalg.slogdet(batch)
     assert sign.tolist() == [1.0, 1.0, 0.0, 1.0] and logarithm[2] == -math.inf
     assert bolide.logdet(bad) == -math.inf and bolide.logdet(-identity(3, bolide.float64)).isnan()
+    assert linalg.cond(bad, "nuc") == math.inf
     assert linalg.cond(bad, 1) == math.inf and linalg.cond(batch, "fro").isinf().tolist() == [
         False,
         False,
