@@ -109,7 +109,7 @@ Tensor addr(const Tensor& x, const Tensor& a, const Tensor& b, const Scalar& bet
                                                      : Scalar::Int),
           ErrorKind::Runtime, "addr", str("beta and alpha that ", name_of(dtype), " has"),
           [&] { return factor.kind == Scalar::Complex ? std::string("a complex one") : str(factor.real); });
-  return sum_of("addr", x, product, beta, alpha);
+  return sum_of("addr", to(x, dtype), to(product, dtype), beta, alpha);
 }
 
 Tensor einsum_of(std::string_view equation, const TensorList& operands) { return einsum(equation, operands); }
