@@ -68,6 +68,7 @@ int64_t follow(const Key& key, const int64_t* indices, int64_t n, int64_t* offse
 // key's count from where the elements lie.
 bool find_block(const IndexOffsetsCall& call, int64_t first, int64_t n, int64_t* offsets) {
   int64_t wrong = 0;
+  if (offsets && call.keys == 0) std::fill_n(offsets, n, 0);
   for (int k = 0; k < call.keys; k++) {
     const Key key(call, k);
     auto read = [&](auto how, int64_t from, int64_t count, int64_t base, int64_t step) {
@@ -91,15 +92,18 @@ bool find_block(const IndexOffsetsCall& call, int64_t first, int64_t n, int64_t*
 
 void report_first_wrong(const IndexOffsetsCall& call) {
   int64_t count = 1;
+  bool found = false;
   for (int d = 0; d < call.rank; d++) count *= call.shape[d];
   for (int64_t first = 0; first < count; first += kBlock)
     for (int k = 0; k < call.keys; k++) {
       const int64_t size = call.sizes[k], low = call.wraps ? -size : 0;
       Key(call, k).read(first, std::min(kBlock, count - first), [&](const int64_t* indices, int64_t n, int64_t) {
-        for (int64_t i = 0; i < n && !call.fault->op; i++)
-          if (indices[i] < low || indices[i] >= size) *call.fault = {call.op, "indices", indices[i], low, size - 1};
+        for (int64_t i = 0; i < n && !found; i++) {
+          if (indices[i] >= low && indices[i] < size) continue;
+          *call.fault = {call.op, "indices", indices[i], low, size - 1}, found = true;
+        }
       });
-      if (call.fault->op) return;
+      if (found) return;
     }
 }
 

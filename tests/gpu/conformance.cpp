@@ -45,9 +45,9 @@ std::vector<double> edges(bool shifted) {
 }
 constexpr int64_t kCount = 1000;
 
-void elementwise_case(const char* name, ElementwiseOp op, int arity, int gradient, bool boolean, DType dtype,
-                      double bound) {
-  const int64_t one = 1, n = kCount;
+void elementwise_case(const char* name, ElementwiseOp op, int arity, int scalars, int gradient, bool boolean,
+                      DType dtype, double bound) {
+  const int64_t none = 0, one = 1, n = kCount;
   Array a(dtype, n), b(dtype, n), c(dtype, n), d(dtype, n), e(dtype, n), out(boolean ? DType::Bool : dtype, n);
   if (is_float(dtype)) {
     a.set(edges(false)), b.set(edges(true)), c.fill_random(3), d.fill_random(4), e.fill_random(5);
@@ -57,7 +57,8 @@ void elementwise_case(const char* name, ElementwiseOp op, int arity, int gradien
   Array* slots[] = {&a, &b, &c, &d, &e};
   ElementwiseCall call;
   call.op = op, call.gradient = gradient, call.compute = compute_type(dtype);
-  for (int s = 0; s < (gradient < 0 ? arity : arity + 2); s++) call.slots[s] = slots[s]->operand(true, &one);
+  for (int s = 0; s < (gradient < 0 ? arity : arity + 2); s++)
+    call.slots[s] = slots[s]->operand(true, is_parameter(s, arity, scalars, gradient) ? &none : &one);
   call.out = out.operand(true, &one);
   call.rank = 1, call.shape = &n, call.stream = cuda_stream();
   try {
@@ -84,7 +85,7 @@ void elementwise_cases() {
       const bool exact = is_exact(O::kName) || !is_float(dtype);
       const double bound = dtype == DType::F64 ? 1e-12 : dtype == DType::F32 ? 1e-4 : 0.02;
       for (int k = -1; k < (is_float(dtype) ? O::kArity : 0); k++)
-        elementwise_case(O::kName, O::kOp, O::kArity, k, kGivesBool<O> && k < 0, dtype, exact ? 0 : bound);
+        elementwise_case(O::kName, O::kOp, O::kArity, O::kScalars, k, kGivesBool<O> && k < 0, dtype, exact ? 0 : bound);
     }
   });
 }

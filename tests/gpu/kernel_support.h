@@ -229,4 +229,10 @@ inline const std::vector<DType> kReal = {DType::Bool, DType::U8,  DType::I8,   D
 inline const std::vector<DType> kFloats = {DType::F16, DType::BF16, DType::F32, DType::F64};
 #endif
 
+// Is a slot of an elementwise call, of gradient -1 the op itself, a parameter of the op? These are one number.
+inline bool is_parameter(int slot, int arity, int scalars, int gradient) {
+  const int input = slot - (gradient >= 0);
+  return input >= arity - scalars && input < arity;
+}
+
 }  // namespace bolide::test

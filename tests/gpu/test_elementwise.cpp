@@ -32,7 +32,7 @@ constexpr const char* kCaseNames[] = {"dense",         "unaligned",  "odd",     
 struct OneCase {
   const char* name;
   ElementwiseOp op;
-  int arity, gradient;
+  int arity, scalars, gradient;
   bool boolean;
   DType dtype;
   Case layout;
@@ -46,6 +46,7 @@ View operand_view(const OneCase& c, int slot, const std::vector<int64_t>& shape)
   if (c.layout == Case::PackedColumn && last) v.strides = {1, 0};
   if (c.layout == Case::PackedGaps && slot % 2 == 0) v.strides = {64, 1};
   if ((c.layout == Case::Scalar || c.layout == Case::Single) && last) v.strides.assign(shape.size(), 0);
+  if (is_parameter(slot, c.arity, c.scalars, c.gradient)) v.strides.assign(shape.size(), 0);
   return v;
 }
 // Mixed: another dtype for the last operand, which is converted to the compute type.
@@ -116,7 +117,8 @@ void run_op() {
                         gradient_there(std::integral_constant<int, 2>())};
     for (int gradient = -1; gradient < O::kArity; gradient++) {
       if (gradient >= 0 && (!has[gradient] || !is_float(dtype))) continue;
-      for (Case layout : kCases) run_case({O::kName, O::kOp, O::kArity, gradient, kGivesBool<O>, dtype, layout});
+      for (Case layout : kCases)
+        run_case({O::kName, O::kOp, O::kArity, O::kScalars, gradient, kGivesBool<O>, dtype, layout});
       if (::testing::Test::HasFailure()) return;
     }
   }
