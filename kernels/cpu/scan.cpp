@@ -129,10 +129,12 @@ void scan(const ScanCall& call) {
       }
       return each([&](int64_t first, int count) { scanner.rows(first, count); });
     }
-    const int64_t panels = (call.inner + kBlock - 1) / kBlock;
+    const int64_t share = call.outer * call.inner / thread_count() / 64 * 64;  // a panel for each thread, if worth it
+    const int64_t width = call.n * call.inner < kGrain ? kBlock : std::clamp<int64_t>(share, 64, kBlock);
+    const int64_t panels = (call.inner + width - 1) / width;
     parallel(call.outer * panels, [&](int64_t chunk) {
-      const int64_t first = chunk % panels * kBlock;
-      scanner.columns(chunk / panels, first, std::min(kBlock, call.inner - first));
+      const int64_t first = chunk % panels * width;
+      scanner.columns(chunk / panels, first, std::min(width, call.inner - first));
     });
   });
 }
