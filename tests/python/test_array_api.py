@@ -406,3 +406,9 @@ def test_complex_corners_where_pytorch_s_answer_is_another_one():
     assert xp.signbit(xp.real(y)).tolist() == [False, False]
     assert complex(y[1]) == pytest.approx(np.expm1(1 + 1j), rel=1e-6)
     assert xp.signbit(xp.expm1(xp.asarray(-0.0))) and xp.tanh(xp.asarray(1.0)).dtype == xp.float32
+
+
+def test_a_complex_number_leaves_a_complex_dtype():
+    for dtype in (bolide.complex64, bolide.complex128):
+        assert bolide.array_api.result_type(dtype, dtype, 1j) == dtype
+    assert bolide.array_api.result_type(bolide.float64, 1j) == bolide.complex128

@@ -34,9 +34,11 @@ def complex_of(dtype: Any) -> Any:
 
 def _with_number(dtype: Any, number: Any) -> Any:
     """What dtype becomes beside a Python number: a number has a kind and no width."""
+    if dtype.is_complex:
+        return dtype
     if isinstance(number, complex):
         return complex_of(dtype if dtype.is_floating_point else bolide.get_default_dtype())
-    if dtype.is_floating_point or dtype.is_complex:
+    if dtype.is_floating_point:
         return dtype
     if isinstance(number, float):
         return bolide.get_default_dtype()
