@@ -190,6 +190,14 @@ bool take_columns(const IndexCall& call, const Moves& moves) {
   return true;
 }
 
+// Where a piece of a row ends that was to end before element `at`: where a cache line begins, which two threads that go
+// down the rows side by side would take from each other.
+int64_t line_after(const char* row, int64_t item, int64_t at, int64_t n) {
+  constexpr int64_t kLine = 64;
+  const int64_t over = int64_t(uintptr_t(row + at * item) % kLine) / item;
+  return at == 0 || at == n || over == 0 ? at : std::min(n, at + kLine / item - over);
+}
+
 void move_all(const IndexCall& call, const Moves& moves) {
   const Collapsed<1> inner(call.inner_rank, call.inner_shape, {call.inner_strides});
   const int64_t n = inner.count, rank = inner.rank, stride = inner.strides[0][rank - 1];
@@ -204,7 +212,7 @@ void move_all(const IndexCall& call, const Moves& moves) {
   if (call.mode != IndexCall::Take) {
     const int64_t part = call.count / call.parts;
     rows = part * std::max<int64_t>(1, kChunk / (part * n));
-    // A stretch for each thread, of whole cache lines, which no two threads write: reading is fastest in long rows.
+    // A stretch for each thread: reading is fastest in long rows.
     const int64_t stretch = std::max<int64_t>(n / thread_count() + 63, 256) / 64 * 64;
     piece = call.parts > 1 || n * call.count < kChunk ? n : std::min(n, stretch);
   } else if (rank == 1 && stride != 1 && n > 16) {  // columns: 16 rows of the array, that stay in the cache
@@ -227,6 +235,11 @@ void move_all(const IndexCall& call, const Moves& moves) {
     if (n == 1) return moves.elements(array, call.offsets + first, values + first * item, last - first);
     for (int64_t i = first; i < last; i++) {
       char *place = array + call.offsets[i] * item, *row = values + (i * n + begin) * item;
+      if (rank == 1 && stride == 1) {
+        const int64_t from = line_after(place, item, begin, n), to = line_after(place, item, begin + size, n);
+        moves.run(place + from * item, 1, values + (i * n + from) * item, to - from);
+        continue;
+      }
       if (rank == 1) {
         moves.run(place + begin * stride * item, stride, row, size);
         continue;

@@ -357,6 +357,21 @@ def test_products_of_two_vectors(tensor, dtype, n):
     )
 
 
+@pytest.mark.parametrize("dtype", ["int8", "int64", "complex128"])
+@pytest.mark.parametrize("first", [0, 3])
+def test_rows_that_are_shared_out_at_cache_lines(tensor, dtype, first):
+    a, given = numbers((6, 3001), "int64"), numbers((40, 3001), "int64", 1)
+    index = np.random.default_rng(5).integers(0, 6, 40)
+    x, rows = tensor(a.astype(dtype))[:, first:], tensor(given.astype(dtype))[:, first:]
+    with np.errstate(all="ignore"):
+        expected = a.astype(dtype)
+        np.add.at(expected, index, given.astype(dtype))
+    check(x.clone().index_add(0, tensor(index), rows), expected[:, first:])
+    last = np.array([given[np.flatnonzero(index == k)[-1]] for k in np.unique(index)])
+    x.index_copy_(0, tensor(index), rows)
+    check(x[tensor(np.unique(index))], last[:, first:].astype(dtype))
+
+
 def test_not_finite_ones_replaced(tensor):
     a = np.array([np.nan, np.inf, -np.inf, 1.5, -0.0] * 30, "float32")
     for options in (
