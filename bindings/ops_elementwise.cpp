@@ -101,10 +101,15 @@ Tensor divide(Inputs& in, PyObject* mode) {
   if (text == "floor") return floor_divide(in.args[0], in.args[1]);
   if (text == "trunc") {
     const Tensor y = truncated_quotient(in.args[0], in.args[1]);
-    // The gradient is zero, as that of the quotient rounded down, also where one of a quotient would be NaN.
-    auto learns = [](const Arg& a) { return a.tensor && wants_grad({a.tensor}); };
-    return learns(in.args[0]) || learns(in.args[1]) ? where(Arg(Scalar(true)), y, floor_divide(in.args[0], in.args[1]))
-                                                    : y;
+    auto tensor_of = [](const Arg& a) { return a.tensor ? *a.tensor : Tensor(); };
+    const Tensor a = tensor_of(in.args[0]), b = tensor_of(in.args[1]);
+    record("DivBackward", y, {&a, &b}, [] {
+      return [](const Tensor& g, Grads& grads) {  // zero, also where that of a quotient would be NaN
+        for (int k : {0, 1})
+          if (grads.needs(k)) grads[k] = zeros(g.sizes(), {g.dtype(), g.device()});
+      };
+    });
+    return y;
   }
   raise(ErrorKind::Runtime, "div", "rounding_mode None, 'trunc' or 'floor'", str("'", text, "'"));
 }

@@ -1,16 +1,14 @@
 // convert.cpp - the conversions of convert.h, for every pair of a storage type and a compute type; once per ISA.
 #include "kernels/cpu/convert.h"
 
+#include "kernels/cpu/simd.h"
 #include "kernels/cpu/types.h"
-#if defined(__F16C__)
-#include <immintrin.h>
-#endif
 
 namespace bolide::inline BOLIDE_ISA {
 namespace {
 
-// float16 by the instructions for it, eight or sixteen at a time, which the compiler does not find by itself. They return how many
-// they have done. float32 goes to nearest even, as in half.h.
+// float16 by the instructions for it, which the compiler does not find by itself, a vector at a time. They return how many
+// they have done.
 template <class S, class C>
 int64_t load_many(const S*, C*, int64_t) {
   return 0;
@@ -23,25 +21,13 @@ int64_t store_many(const C*, S*, int64_t) {
 template <>
 int64_t load_many(const F16* p, float* q, int64_t n) {
   int64_t i = 0;
-#if defined(__AVX512F__)
-  for (; i + 16 <= n; i += 16)
-    _mm512_storeu_ps(q + i, _mm512_cvtph_ps(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(p + i))));
-#endif
-  for (; i + 8 <= n; i += 8)
-    _mm256_storeu_ps(q + i, _mm256_cvtph_ps(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p + i))));
+  for (; i + kWidth<float> <= n; i += kWidth<float>) store(q + i, load(p + i));
   return i;
 }
 template <>
 int64_t store_many(const float* p, F16* q, int64_t n) {
   int64_t i = 0;
-#if defined(__AVX512F__)
-  for (; i + 16 <= n; i += 16)
-    _mm256_storeu_si256(reinterpret_cast<__m256i*>(q + i),
-                        _mm512_cvtps_ph(_mm512_loadu_ps(p + i), _MM_FROUND_TO_NEAREST_INT));
-#endif
-  for (; i + 8 <= n; i += 8)
-    _mm_storeu_si128(reinterpret_cast<__m128i*>(q + i),
-                     _mm256_cvtps_ph(_mm256_loadu_ps(p + i), _MM_FROUND_TO_NEAREST_INT));
+  for (; i + kWidth<float> <= n; i += kWidth<float>) store(q + i, load(p + i));
   return i;
 }
 #endif

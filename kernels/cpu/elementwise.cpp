@@ -342,21 +342,29 @@ bool run_words(const ElementwiseCall& call, const Plan& plan) {
   return true;
 }
 
-// Sums, differences and products of small integers are the same modulo 2^bits, computed in their own width.
+// Sums, differences and products are too cheap to go through memory for another type.
+bool is_cheap(ElementwiseOp op) {
+  return op == ElementwiseOp::add || op == ElementwiseOp::sub || op == ElementwiseOp::mul;
+}
+template <class F>
+void with_cheap(ElementwiseOp op, const F& each) {
+  if (op == ElementwiseOp::add) each([](auto x, auto y) { return x + y; });
+  else if (op == ElementwiseOp::sub) each([](auto x, auto y) { return x - y; });
+  else each([](auto x, auto y) { return x * y; });
+}
+
+// Of small integers they are the same modulo 2^bits, computed in their own width.
 template <class T>
 void run_narrow(ElementwiseOp op, const T* a, const T* b, T* out, int64_t n) {
-  auto each = [&](auto f) {
+  with_cheap(op, [&](auto f) {
 #pragma GCC ivdep
     for (int64_t i = 0; i < n; i++) out[i] = T(f(unsigned(a[i]), unsigned(b[i])));
-  };
-  if (op == ElementwiseOp::add) each([](unsigned x, unsigned y) { return x + y; });
-  else if (op == ElementwiseOp::sub) each([](unsigned x, unsigned y) { return x - y; });
-  else each([](unsigned x, unsigned y) { return x * y; });
+  });
 }
 bool run_narrow(const ElementwiseCall& call, const Plan& plan) {
   const DType dtype = call.out.dtype;
-  const bool known = call.op == ElementwiseOp::add || call.op == ElementwiseOp::sub || call.op == ElementwiseOp::mul;
-  if (!known || dtype == DType::Bool || call.compute != Compute::I32 || item_size(dtype) > 2 || !plan.is_dense(kOut))
+  if (!is_cheap(call.op) || dtype == DType::Bool || call.compute != Compute::I32 || item_size(dtype) > 2 ||
+      !plan.is_dense(kOut))
     return false;
   alignas(64) std::array<char, kBlock * 2> constants[2];
   const int64_t size = item_size(dtype);
@@ -385,22 +393,18 @@ bool run_narrow(const ElementwiseCall& call, const Plan& plan) {
   return true;
 }
 
-// Sums, differences and products of half types are too cheap to go through memory on the way to float and back.
+// Of half types they are widened in registers.
 template <class S>
 void run_halves(ElementwiseOp op, const S* a, const S* b, S* out, int64_t n) {
-  auto each = [&](auto f) {
+  with_cheap(op, [&](auto f) {
     int64_t i = 0;
     for (; i + kWidth<float> <= n; i += kWidth<float>) store(out + i, f(load(a + i), load(b + i)));
     for (; i < n; i++) out[i] = store_as<S>(f(load_as<float>(a[i]), load_as<float>(b[i])));
-  };
-  if (op == ElementwiseOp::add) each([](auto x, auto y) { return x + y; });
-  else if (op == ElementwiseOp::sub) each([](auto x, auto y) { return x - y; });
-  else each([](auto x, auto y) { return x * y; });
+  });
 }
 bool run_halves(const ElementwiseCall& call, const Plan& plan) {
-  const bool known = call.op == ElementwiseOp::add || call.op == ElementwiseOp::sub || call.op == ElementwiseOp::mul;
   const DType dtype = call.out.dtype;
-  if (!known || call.gradient >= 0 || (dtype != DType::F16 && dtype != DType::BF16)) return false;
+  if (!is_cheap(call.op) || call.gradient >= 0 || (dtype != DType::F16 && dtype != DType::BF16)) return false;
   for (int s = 0; s < 2; s++)
     if (call.slots[s].dtype != dtype || plan.ports[s].constant || !plan.is_dense(s)) return false;
   if (!plan.is_dense(kOut)) return false;

@@ -215,11 +215,7 @@ template <class S, class T>
 #pragma GCC unroll 8
     for (int u = 0; u < kSums; u++) sums[u] += load(a + i + u * W) * load(b + i + u * W);
   for (; i + W <= n; i += W) sums[0] += load(a + i) * load(b + i);
-#pragma GCC unroll 4
-  for (int half = kSums / 2; half > 0; half /= 2)
-#pragma GCC unroll 4
-    for (int u = 0; u < half; u++) sums[u] += sums[u + half];
-  T total = sum_of<T>(sums[0]);
+  T total = sum_of<T>(sums);
   for (; i < n; i++) total += load_as<T>(a[i]) * load_as<T>(b[i]);
   return total;
 }

@@ -333,7 +333,7 @@ class Reducer {
 template <class R, class T>
 void reduce_as(const ReduceCall& call, const Layout& l) {
   if constexpr (kShifted<R, T>) {
-    const Loops<T> shift = loops_of<typename R::Shift::type, T>(), loops = loops_of<R, T>(&shift);
+    const Loops<T> shift = loops_of<typename R::Shift, T>(), loops = loops_of<R, T>(&shift);
     Reducer<T>(call, l, loops).run();
   } else {
     const Loops<T> loops = loops_of<R, T>();

@@ -6,8 +6,7 @@
 #include <algorithm>
 
 #include "kernels/cpu/simd.h"
-#include "kernels/math.h"
-#include "kernels/op_list.h"
+#include "kernels/reduction_list.h"
 
 namespace bolide::inline BOLIDE_ISA {
 namespace {
@@ -16,28 +15,7 @@ constexpr int64_t kLanes = 64, kFewLanes = 16;
 constexpr int64_t kTogether = 8;  // rows of a panel that are combined before what there is is read
 
 template <class T>
-struct table {
-  using X = Num<T>;
-#define REDUCE(set, rule, empty, name, shift, start, add, merge, end, slope, doc)                  \
-  struct name {                                                                                    \
-    static constexpr unsigned kDTypes = set;                                                       \
-    static BOLIDE_FN X first() { return start; }                                                   \
-    static BOLIDE_FN X map([[maybe_unused]] X x, [[maybe_unused]] X s) { return add; }             \
-    static BOLIDE_FN X combine(X a, X b) { return merge; }                                         \
-    static BOLIDE_FN X finish(X a, [[maybe_unused]] X n, [[maybe_unused]] X p, [[maybe_unused]] X s) { \
-      return end;                                                                                  \
-    }                                                                                              \
-    struct Shift;                                                                                  \
-  };
-#include "kernels/reduce.def"
-  struct nothing {};
-#define REDUCE(set, rule, empty, name, shift, ...) \
-  struct shift_of_##name { using type = shift; };
-#include "kernels/reduce.def"
-};
-#define REDUCE(set, rule, empty, name, ...) \
-  template <class T> struct table<T>::name::Shift : shift_of_##name {};
-#include "kernels/reduce.def"
+using table = ReductionTable<T>;
 
 // Partial results that start as `first`. `rows` are rows of numbers, `shift` what finish() and the others call s: null
 // where the reduction has none.
@@ -82,7 +60,7 @@ template <class R, class T>
 }
 
 template <class R, class T>
-inline constexpr bool kShifted = !std::is_same_v<typename R::Shift::type, typename table<T>::nothing>;
+inline constexpr bool kShifted = !std::is_same_v<typename R::Shift, typename table<T>::nothing>;
 template <class R, class S, class T, int first, int count>
 BOLIDE_FN Num<T> combined(const void* const* rows, int64_t j, T s) {
   if constexpr (count == 1) return R::map(load_as<T>(static_cast<const S*>(rows[first])[j]), s);
@@ -132,11 +110,7 @@ template <class S>
 #pragma GCC unroll 16
     for (int v = 0; v < kVectors; v++) sums[v] += load(p + i + v * kWidth<float>);
   for (; i + kWidth<float> <= n; i += kWidth<float>) sums[0] += load(p + i);
-#pragma GCC unroll 4
-  for (int width = kVectors / 2; width > 0; width /= 2)
-#pragma GCC unroll 8
-    for (int v = 0; v < width; v++) sums[v] += sums[v + width];
-  float total = sum_of<float>(sums[0]);
+  float total = sum_of<float>(sums);
   for (; i < n; i++) total += to_float(p[i]);
   return total;
 }

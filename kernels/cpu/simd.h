@@ -54,6 +54,16 @@ BOLIDE_FN T sum_of(const Vector<T>& v) {
   return lanes[0];
 }
 
+// The sum of vectors that were added to in turns; it uses them up.
+template <class T, int n>
+BOLIDE_FN T sum_of(Vector<T> (&v)[n]) {
+#pragma GCC unroll 4
+  for (int half = n / 2; half > 0; half /= 2)
+#pragma GCC unroll 8
+    for (int i = 0; i < half; i++) v[i] += v[i + half];
+  return sum_of<T>(v[0]);
+}
+
 // Which lanes of two vectors, one after the other, zip their first halves and their second halves.
 template <class T>
 struct Zip {

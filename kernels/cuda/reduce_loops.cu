@@ -13,7 +13,7 @@
 #include "kernels/cuda/reduce.cuh"
 #include "kernels/cuda/rows.cuh"
 #include "kernels/cuda/scratch.h"
-#include "kernels/op_list.h"
+#include "kernels/reduction_list.h"
 
 namespace bolide::inline BOLIDE_ISA {
 namespace {
@@ -22,25 +22,7 @@ using C = BOLIDE_COMPUTE;
 using X = Num<C>;
 
 // -------------------------------------------------------------------------------------------- the reductions
-template <class T>
-struct Table {  // a template, so that what integers cannot do is compiled for floats only
-  using X = Num<T>;
-  struct nothing {};
-#define REDUCE(set, rule, empty, name, shift, start, add, merge, end, slope, doc)                          \
-  struct name {                                                                                            \
-    static constexpr const char* kName = #name;                                                            \
-    static constexpr unsigned kDTypes = set;                                                               \
-    using Shift = shift;                                                                                   \
-    static BOLIDE_FN X first() { return start; }                                                           \
-    static BOLIDE_FN X map([[maybe_unused]] X x, [[maybe_unused]] X s) { return add; }                     \
-    static BOLIDE_FN X combine(X a, X b) { return merge; }                                                 \
-    static BOLIDE_FN X finish(X a, [[maybe_unused]] X n, [[maybe_unused]] X p, [[maybe_unused]] X s) {     \
-      return end;                                                                                          \
-    }                                                                                                      \
-  };
-#include "kernels/reduce.def"
-};
-using table = Table<C>;
+using table = ReductionTable<C>;
 
 // What the kernels know of a reduction: a state, how an element becomes one, how two combine, what is written.
 template <class R>

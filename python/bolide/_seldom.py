@@ -73,9 +73,7 @@ def rrelu_(
     generator: Any = None,
 ) -> Tensor:
     """In-place form of rrelu(). Reference: torch.rrelu_."""
-    recorded = input.requires_grad and _C.is_grad_enabled()
-    x = input.clone() if recorded else input
-    return input.copy_(rrelu(x, lower, upper, training, generator))
+    return functional._applied(rrelu, input, True, lower, upper, training, generator)
 
 
 # ---- random numbers ------------------------------------------------------------------------------
